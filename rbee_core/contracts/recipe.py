@@ -1,0 +1,107 @@
+"""``worker.toml``: how a worker is described, built and started. Declarative only: no shell text anywhere."""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal
+
+from pydantic import Field, StringConstraints
+
+from .base import Contract
+from .common import Architecture, Platform, WorkerType
+
+#: A worker's id: lower-case words joined by single dashes, starting with a letter, at most 40 characters.
+WorkerId = Annotated[str, StringConstraints(pattern=r"^[a-z](?:-?[a-z0-9])+$", max_length=40)]
+
+
+class PipBuild(Contract):
+    """What a ``pip`` build installs into the worker's environment: requirement strings (PEP 508), and where from."""
+
+    requirements: list[str] = Field(default_factory=list)
+    index_url: str | None = None
+
+
+class BuildSection(Contract):
+    """``[build]``: the build system and the features (one variant each)."""
+
+    system: Literal["pip", "cmake", "cargo", "prebuilt"] | None = None
+    features: list[WorkerType] = Field(min_length=1)
+    default_feature: WorkerType
+    pip: PipBuild | None = None
+    timeout_s: int = Field(default=3600, gt=0)
+
+
+class BackendSection(Contract):
+    """``[backend.<feature>]``: what differs for one feature from ``[build]`` and ``[platforms]``."""
+
+    pip: PipBuild | None = None
+    platforms: dict[Platform, list[Architecture]] | None = None
+    env: dict[str, str] = Field(default_factory=dict)
+
+
+class HealthCheck(Contract):
+    """How to tell that a started worker is ready: a path that answers 200, within a time."""
+
+    path: str = "/health"
+    start_timeout_s: float = Field(default=120, gt=0)
+
+
+class RunSection(Contract):
+    """``[run]``: the command line, as an argv with closed placeholders, and the protocol it then speaks."""
+
+    entry: list[str] = Field(min_length=1)
+    protocol: Literal["openai"] = "openai"
+    health: HealthCheck = Field(default_factory=HealthCheck)
+    check: list[str] | None = None
+    grace_s: float = Field(default=10, gt=0)
+
+
+class Capabilities(Contract):
+    """``[capabilities]``: what the worker can load and do."""
+
+    supported_formats: list[str] = Field(default_factory=list)
+    max_context_length: int | None = Field(default=None, gt=0)
+    supports_streaming: bool = False
+    supports_batching: bool = False
+
+
+class WorkerRecipe(Contract):
+    """One worker, as its ``worker.toml`` describes it (seed 004, and what building needs).
+
+    ``location`` is the folder the file lies in and ``source`` how it was found (``local | package | remote |
+    community``): both are set by discovery, never read from the file.
+    """
+
+    id: WorkerId
+    name: str
+    version: str
+    description: str
+    license: str
+    build: BuildSection
+    run: RunSection | None = None
+    backend: dict[WorkerType, BackendSection] = Field(default_factory=dict)
+    capabilities: Capabilities = Field(default_factory=Capabilities)
+    platforms: dict[Platform, list[Architecture]] = Field(default_factory=dict)
+    source: Literal["local", "package", "remote", "community"] = "local"
+    location: str = ""
+    dist: str | None = None
+    digest: str | None = None
+
+    def variants(self) -> list[WorkerVariant]:
+        """One variant per feature, the default feature first, then in the file's order."""
+        ordered = sorted(self.build.features, key=lambda feature: feature != self.build.default_feature)
+        return [self.variant(feature) for feature in ordered]
+
+    def variant(self, feature: str) -> WorkerVariant:
+        """The variant for one feature, with its own platforms or else the recipe's."""
+        own = self.backend.get(feature)
+        platforms = own.platforms if own is not None and own.platforms is not None else self.platforms
+        return WorkerVariant(id=f"{self.id}-{feature}", worker=self.id, feature=feature, platforms=platforms)
+
+
+class WorkerVariant(Contract):
+    """A worker built for one hardware feature: ``llm-worker-cuda``. ``platforms`` maps system to architectures."""
+
+    id: str
+    worker: WorkerId
+    feature: WorkerType
+    platforms: dict[Platform, list[Architecture]] = Field(default_factory=dict)

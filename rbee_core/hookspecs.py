@@ -1,0 +1,88 @@
+"""The hooks a plugin can implement, one typed function each (pluggy project name ``rbee``).
+
+A vendor implements the first two (and ``resolve_model`` if it can), a backend the last two. Hooks are synchronous; they
+never print: a `Job` carries events, progress and cancellation. Hooks only ever gain arguments, so a plugin may name
+fewer than are offered here.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import pluggy
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from .contracts import Device, DownloadResult, ModelManifest, WorkerBinary, WorkerRecipe, WorkerVariant
+    from .jobs import Job
+    from .refs import ModelRef
+
+#: The plugin API this core speaks. It also accepts plugins written for the one before.
+API_VERSION = 1
+
+hookspec = pluggy.HookspecMarker("rbee")
+hookimpl = pluggy.HookimplMarker("rbee")
+
+
+@hookspec
+def supports_model(ref: ModelRef) -> bool:  # type: ignore[empty-body]
+    """Say whether this vendor can fetch ``ref``. Called for each vendor that declares the reference's scheme.
+
+    Pure and quick: no network, no disk. Exactly one vendor may say yes; two are a ``PLUGIN_CONFLICT``.
+
+    :param ref: the parsed reference; its scheme is one of those the plugin's entry points declare.
+    """
+
+
+@hookspec(firstresult=True)
+def resolve_model(ref: ModelRef, job: Job) -> ModelManifest | None:
+    """Tell what a model consists of, before any byte of it is fetched. Optional.
+
+    With it a vendor gets a disk-space check, total progress, deduplication, and its digests enforced by the core.
+    Names are relative, with ``/``; the core refuses any that would leave the model's folder.
+
+    :param ref: the reference, with ``job.options`` for what the user asked beside it (revision, include, …).
+    :param job: for events and cancellation, and ``job.options``.
+    :returns: the manifest, or ``None`` when the source cannot tell.
+    :raises RbeeError: ``MODEL_NOT_FOUND``, ``REVISION_NOT_FOUND``, ``AUTH_REQUIRED``, ``DOWNLOAD_FAILED``.
+    """
+
+
+@hookspec(firstresult=True)
+def download_model(ref: ModelRef, dest: Path, job: Job) -> DownloadResult | int:  # type: ignore[empty-body]
+    """Fetch a model into ``dest`` and say what is there now.
+
+    ``dest`` is a folder of this model's own, kept between attempts: what an interrupted call left in it may be
+    resumed. Nothing in it is visible to anyone until the core has verified and published it. Write names relative to
+    ``dest``; ``rbee_core.transfer`` does the writing, hashing, resuming and progress in a line or two.
+
+    :param ref: the reference.
+    :param dest: an existing folder.
+    :param job: call ``job.progress`` as bytes arrive; ``job.check_cancelled`` at least once a second.
+    :returns: a `DownloadResult`, or just the total bytes, and the core looks at what is in ``dest``.
+    :raises RbeeError: as ``resolve_model``, and ``CHECKSUM_MISMATCH``, ``DOWNLOAD_TIMEOUT``.
+    """
+
+
+@hookspec
+def detect_hardware() -> list[Device]:  # type: ignore[empty-body]
+    """List the devices of this backend in this machine, the best first; an empty list when there are none.
+
+    Runs in a child process with a time limit. Raise `RbeeError` ``BACKEND_UNAVAILABLE`` to say why there are none.
+    """
+
+
+@hookspec(firstresult=True)
+def build_worker(recipe: WorkerRecipe, variant: WorkerVariant, dest: Path, job: Job) -> WorkerBinary | None:
+    """Build one variant of a worker into ``dest``.
+
+    Called on the backend whose name is the variant's feature.
+
+    :param recipe: the worker's description.
+    :param variant: which of its variants; ``variant.feature`` is this backend.
+    :param dest: an existing, empty folder that stays where it is for as long as the worker is installed.
+    :param job: the build's log goes to ``job.log`` line by line; honour cancellation.
+    :returns: the binary to register, or ``None`` when this backend does not know the recipe's build system.
+    :raises RbeeError: ``BUILD_FAILED`` with what to install or where the log is.
+    """
