@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from .contracts.common import Digest
+from .contracts.download import DownloadedFile
 from .contracts.job import JobEvent, Level
 from .errors import ErrorCode, RbeeError
 
@@ -59,6 +60,8 @@ class Job:
     options: JobOptions = field(default_factory=JobOptions)
     id: str = field(default_factory=lambda: uuid.uuid4().hex[:12])
     actor: str = "rbee"
+    #: Files of this model, by name, whose bytes the store has already: a vendor need not fetch them.
+    present: dict[str, DownloadedFile] = field(default_factory=dict)
     _stage: str = ""
     _seq: int = 0
     _last_progress: float = 0.0

@@ -18,12 +18,17 @@ CHUNK = 1 << 20
 def copy_file(source: Path, dest: Path, tally: Tally, *, name: str) -> DownloadedFile:
     """Copy ``source`` to ``dest``, hashing on the way.
 
-    :param dest: written anew; its folder is made.
+    :param dest: written anew; its folder is made. Not written at all if the store has the file (``job.present``).
     :param name: what to call the file in progress and in the result.
     :raises RbeeError: ``CANCELLED``.
     :raises OSError: the disk's own errors.
     """
+    if (known := tally.job.present.get(name)) is not None:
+        tally.add(known.size, name)
+        return known
     dest.parent.mkdir(parents=True, exist_ok=True)
+    # An earlier attempt may have left a hard link here; writing through it would change somebody else's file.
+    dest.unlink(missing_ok=True)
     hasher = hashlib.sha256()
     size = 0
     with source.open("rb") as reader, dest.open("wb") as writer:

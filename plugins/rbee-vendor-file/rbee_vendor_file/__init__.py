@@ -1,0 +1,1 @@
+"""Models from this machine's own disk, for rbee."""

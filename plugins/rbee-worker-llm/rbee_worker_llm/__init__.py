@@ -1,0 +1,1 @@
+"""The language-model worker of rbee, on llama.cpp."""

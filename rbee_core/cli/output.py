@@ -1,0 +1,111 @@
+"""What is written where: data to standard output, everything for the person to standard error."""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+import traceback
+from functools import cache
+from typing import TYPE_CHECKING, Any
+
+from ..config import Config
+from ..errors import RbeeError, UsageError
+
+if TYPE_CHECKING:
+    from rich.console import Console
+    from rich.table import Table
+
+_verbose = False
+
+
+def set_verbose() -> None:
+    """Show tracebacks and debug events from here on."""
+    global _verbose
+    _verbose = True
+
+
+def verbose() -> bool:
+    """Whether ``-v`` was given."""
+    return _verbose
+
+
+@cache
+def config() -> Config:
+    """The settings of this process."""
+    return Config()
+
+
+def prepare_streams() -> None:
+    """Never fail to print because a terminal's encoding lacks a character."""
+    for stream in (sys.stdout, sys.stderr):
+        if hasattr(stream, "reconfigure"):
+            stream.reconfigure(errors="replace")
+
+
+def print_json(data: Any) -> None:
+    """Print one JSON document to standard output."""
+    sys.stdout.write(json.dumps(data, indent=2, ensure_ascii=False) + "\n")
+
+
+@cache
+def console(*, stderr: bool = False) -> Console:
+    """A rich console. Off a terminal it has no colour and does not fold long lines; ``NO_COLOR`` is honoured."""
+    from rich.console import Console
+
+    stream = sys.stderr if stderr else sys.stdout
+    width = None if stream.isatty() else int(os.environ.get("COLUMNS", 240))
+    return Console(stderr=stderr, highlight=False, emoji=False, width=width, soft_wrap=not stream.isatty())
+
+
+def note(text: str) -> None:
+    """Tell the person something, on standard error."""
+    console(stderr=True).print(text, markup=False)
+
+
+def warn(text: str) -> None:
+    """Warn the person, on standard error."""
+    console(stderr=True).print(f"warning: {text}", style="yellow", markup=False)
+
+
+def table(*headings: str, title: str | None = None, caption: str | None = None) -> Table:
+    """A table to fill with ``add_row`` and print with ``console().print``."""
+    from rich import box
+    from rich.table import Table
+
+    drawn = Table(box=box.SIMPLE_HEAD, title=title, caption=caption, title_justify="left", caption_justify="left")
+    for heading in headings:
+        drawn.add_column(heading, overflow="fold")
+    return drawn
+
+
+def size(count: int | None) -> str:
+    """Bytes for a person, in powers of 1000 (``2.2 GB``)."""
+    if count is None:
+        return "?"
+    value = float(count)
+    for unit in ("B", "kB", "MB", "GB"):
+        if value < 1000:
+            return f"{value:.0f} {unit}" if unit == "B" else f"{value:.1f} {unit}"
+        value /= 1000
+    return f"{value:.1f} TB"
+
+
+def show_error(error: RbeeError | UsageError, *, as_json: bool) -> None:
+    """Say what went wrong and what to do, on standard error; the traceback only with ``-v``."""
+    if verbose():
+        traceback.print_exception(error, file=sys.stderr)
+    if as_json:
+        sys.stderr.write(json.dumps(error.as_json(), ensure_ascii=False) + "\n")
+        return
+    screen = console(stderr=True)
+    screen.print(f"error: {error.message}", style="red", markup=False)
+    if error.hint:
+        screen.print(error.hint, markup=False)
+    if isinstance(error, RbeeError) and not verbose():
+        screen.print(f"({error.code})", style="dim", markup=False)
+
+
+def abandon_stdout() -> None:
+    """The reader went away: let the interpreter's last flush go nowhere instead of complaining."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
