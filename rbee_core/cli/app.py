@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -99,39 +100,55 @@ app = typer.Typer(
 )
 
 
-@app.callback()
-def root(
-    version: Annotated[bool, typer.Option("--version", "-V", help="Show the version.", is_eager=True)] = False,
-    verbose: Annotated[bool, typer.Option("--verbose", "-v", help="Show tracebacks and debug events.")] = False,
-    show_completion: Annotated[
-        str | None, typer.Option("--show-completion", metavar="SHELL", help="Print the completion script of a shell.")
-    ] = None,
-) -> None:
-    """Any AI model, from anywhere, onto any hardware."""
-    if version:
+def _version(asked: bool) -> None:
+    if asked:
         from .._version import __version__
 
         sys.stdout.write(f"rbee {__version__}\n")
         raise typer.Exit
-    if verbose:
-        output.set_verbose()
-    if show_completion:
-        _print_completion(show_completion)
-        raise typer.Exit
 
 
-def _print_completion(shell: str) -> None:
+def _completion(shell: str | None) -> None:
+    if shell is None:
+        return
     from typer.completion import get_completion_script
 
     if shell not in ("bash", "zsh", "fish", "powershell", "pwsh"):
         raise UsageError(f"No completion for {shell!r}.", "Use bash, zsh, fish or powershell.")
     script = get_completion_script(prog_name="rbee", complete_var="_RBEE_COMPLETE", shell=shell)
     sys.stdout.write(script + "\n")
+    raise typer.Exit
+
+
+@app.callback()
+def root(
+    version: Annotated[
+        bool, typer.Option("--version", "-V", help="Show the version.", is_eager=True, callback=_version)
+    ] = False,
+    verbose: Annotated[bool, typer.Option("--verbose", "-v", help="Show tracebacks and debug events.")] = False,
+    show_completion: Annotated[
+        str | None,
+        typer.Option(
+            "--show-completion",
+            metavar="SHELL",
+            help="Print the completion script of a shell.",
+            is_eager=True,
+            callback=_completion,
+        ),
+    ] = None,
+) -> None:
+    """Any AI model, from anywhere, onto any hardware."""
+    if verbose:
+        output.set_verbose()
 
 
 def main(arguments: list[str]) -> None:
     """Run one command line and leave the process with its exit status (design §6)."""
     output.prepare_streams()
+    if "_RBEE_COMPLETE" in os.environ:
+        from typer._completion_classes import completion_init
+
+        completion_init()
     arguments = _take_verbose(arguments)
     as_json = "--json" in arguments
     try:

@@ -109,3 +109,8 @@ def show_error(error: RbeeError | UsageError, *, as_json: bool) -> None:
 def abandon_stdout() -> None:
     """The reader went away: let the interpreter's last flush go nowhere instead of complaining."""
     os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+
+
+def interactive() -> bool:
+    """Whether a person can be asked something."""
+    return sys.stdin.isatty() and sys.stderr.isatty()

@@ -72,6 +72,21 @@ class ModelRef:
             raise invalid(text, "it begins or ends in white space")
         return ref
 
+    def at(self, revision: str) -> ModelRef:
+        """This reference at another revision, if its grammar has revisions; else the reference as it is.
+
+        :raises RbeeError: ``INVALID_REF``: it names one already, or ``revision`` is none.
+        """
+        if self.scheme != "hf" or self.revision == revision:
+            return self
+        if self.revision is not None:
+            raise invalid(str(self), f"it names the revision {self.revision!r}, and {revision!r} was asked for beside it")
+        from urllib.parse import quote
+
+        assert self.repo is not None
+        quoted = revision if revision.startswith("refs/") else quote(revision, safe="")
+        return ModelRef.parse(f"hf:{self.repo}@{quoted}{self.rest.removeprefix(self.repo)}")
+
 
 def invalid(text: str, why: str, hint: str = "") -> RbeeError:
     """The one error of this grammar; the text is shown without any credentials in it."""

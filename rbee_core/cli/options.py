@@ -1,0 +1,52 @@
+"""Options that several commands share, and how they become a job's."""
+
+from __future__ import annotations
+
+from functools import cache
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from ..jobs import JobOptions
+from . import output
+
+if TYPE_CHECKING:
+    from ..rbee import Rbee
+
+Json = Annotated[bool, typer.Option("--json", help="Print one JSON document.")]
+Offline = Annotated[bool | None, typer.Option("--offline/--online", help="Never touch the network.", show_default=False)]
+
+
+@cache
+def facade() -> Rbee:
+    """The facade over the settings of this process."""
+    from ..rbee import Rbee
+
+    return Rbee(output.config())
+
+
+def download_options(
+    *,
+    revision: str | None = None,
+    include: list[str] | None = None,
+    exclude: list[str] | None = None,
+    copy: bool = False,
+    insecure: bool = False,
+    offline: bool | None = None,
+    connections: int | None = None,
+    max_rate: int | None = None,
+    stall_timeout: float | None = None,
+) -> JobOptions:
+    """A job's options: the flags given, else the settings."""
+    config = output.config()
+    return JobOptions(
+        revision=revision,
+        include=tuple(include or ()),
+        exclude=tuple(exclude or ()),
+        copy=copy,
+        insecure=insecure,
+        offline=config["offline"] if offline is None else offline,
+        connections=connections or config["connections"],
+        max_rate=max_rate or config["max_rate"],
+        stall_timeout=stall_timeout or config["stall_timeout"],
+    )

@@ -1,0 +1,180 @@
+"""`Rbee`: everything the command line can do, for scripts and servers."""
+
+from __future__ import annotations
+
+from functools import cached_property
+from typing import TYPE_CHECKING
+
+from .config import Config
+from .contracts.common import ArtifactStatus, LifecycleState
+from .contracts.model import ModelEntry
+from .errors import ErrorCode, RbeeError
+from .jobs import Job
+from .refs import ModelRef
+
+if TYPE_CHECKING:
+    from .models import ModelProvisioner, Resolution
+    from .models.verify import Verification
+    from .plugins import PluginManager
+    from .store import CatalogStore, Store
+    from .workers import Workers
+
+#: What a model that is registered by hand is assumed to run on (seed 002).
+DEFAULT_BACKENDS = ("cpu", "metal", "cuda")
+
+
+class Rbee:
+    """The facade over plugins, store, models and workers; each part is made when it is first used.
+
+    :param config: the settings; those of the environment if not given.
+    """
+
+    def __init__(self, config: Config | None = None) -> None:
+        self.config = config or Config()
+
+    # --- the parts --------------------------------------------------------------------------------------------------
+
+    @cached_property
+    def plugins(self) -> PluginManager:
+        """The plugin manager."""
+        from .plugins import PluginManager
+
+        return PluginManager(self.config)
+
+    @cached_property
+    def store(self) -> Store:
+        """The model store: blobs, models, partial downloads, locks."""
+        from .store import Store
+
+        return Store(self.config)
+
+    @property
+    def catalog(self) -> CatalogStore:
+        """The catalog of models."""
+        return self.store.catalog
+
+    @cached_property
+    def models(self) -> ModelProvisioner:
+        """The model provisioner."""
+        from .models import ModelProvisioner
+
+        return ModelProvisioner(self.plugins, self.store)
+
+    @cached_property
+    def workers(self) -> Workers:
+        """The workers: recipes, builds, running processes."""
+        from .workers import Workers
+
+        return Workers(self.config, self.plugins)
+
+    # --- models -----------------------------------------------------------------------------------------------------
+
+    def resolve(self, text: str, job: Job | None = None) -> Resolution:
+        """What a reference (or a catalog entry's source) consists of, without fetching it."""
+        job = self._job(job)
+        entry = self.models.find(text)
+        return self.models.resolve(self._ref(entry.source if entry and entry.source else text, job), job)
+
+    def download(
+        self,
+        text: str,
+        job: Job | None = None,
+        *,
+        entry_id: str | None = None,
+        sha256: str | None = None,
+        force: bool = False,
+    ) -> ModelEntry:
+        """Bring the model that ``text`` names, a reference or a catalog id, into the catalog.
+
+        :raises RbeeError: see `ModelProvisioner.download`.
+        """
+        job = self._job(job)
+        entry = None if entry_id or job.options.revision else self.models.find(text)
+        if entry is not None:
+            if not entry.source:
+                raise RbeeError(
+                    ErrorCode.MODEL_NOT_FOUND,
+                    f"{entry.id!r} says nothing of where it comes from.",
+                    f"Register it with its repository: rbee models register {entry.id} --repo org/repo …",
+                )
+            text, entry_id = entry.source, entry.id
+        return self.models.download(self._ref(text, job), job, entry_id=entry_id, sha256=sha256, force=force)
+
+    def ensure_model(self, text: str, job: Job | None = None, *, allow_retired: bool = False) -> ModelEntry:
+        """The entry of a model that is here and may run, downloading it if need be.
+
+        :raises RbeeError: ``MODEL_NOT_FOUND`` for a retired one, unless ``allow_retired``.
+        """
+        entry = self.models.find(text)
+        if entry is None or not entry.downloaded:
+            entry = self.download(text, job)
+        if entry.lifecycle is LifecycleState.RETIRED and not allow_retired:
+            raise RbeeError(
+                ErrorCode.MODEL_NOT_FOUND,
+                f"{entry.id} is retired.",
+                f"Run it all the same with --allow-retired, or bring it back: rbee models activate {entry.id}",
+            )
+        return entry
+
+    def register(
+        self, entry_id: str, *, name: str, repo: str, architecture: str, backends: tuple[str, ...] = DEFAULT_BACKENDS
+    ) -> ModelEntry:
+        """Add a model to the catalog that is not downloaded yet.
+
+        :param repo: a hub repository (``org/repo``) or any model reference.
+        :raises RbeeError: ``MODEL_EXISTS``; ``INVALID_REF`` for the repository.
+        """
+        ref = ModelRef.parse(repo)
+        if self.catalog.exists(entry_id):
+            raise RbeeError(
+                ErrorCode.MODEL_EXISTS, f"{entry_id!r} is in the catalog already.", f"rbee models show {entry_id}"
+            )
+        entry = ModelEntry(
+            id=entry_id,
+            name=name,
+            source=str(ref),
+            path=str(self.store.folder(entry_id)),
+            architecture=architecture,
+            backends=list(backends),
+            status=ArtifactStatus.DOWNLOADING,
+            metadata={"repo": ref.repo or repo},
+        )
+        self.catalog.put(entry)
+        return entry
+
+    def require(self, text: str) -> ModelEntry:
+        """The catalog entry that ``text`` names.
+
+        :raises RbeeError: ``MODEL_NOT_FOUND``.
+        """
+        from .models.lookup import require_entry
+
+        return require_entry(self.catalog, text)
+
+    def set_pinned(self, text: str, pinned: bool) -> ModelEntry:
+        """Spare a model from eviction, or no longer."""
+        entry = self.require(text)
+        return self.catalog.update(
+            entry.id, lambda e: e.model_copy(update={"metadata": {**e.metadata, "pinned": pinned}})
+        )
+
+    def verify(self, texts: list[str], job: Job | None = None) -> list[Verification]:
+        """Hash models again: those named, or all that are downloaded."""
+        from .models.verify import verify_models
+
+        entries = [self.require(text) for text in texts] or [e for e in self.catalog.list() if e.downloaded]
+        return verify_models(self.store, entries, self._job(job))
+
+    # --- helpers ----------------------------------------------------------------------------------------------------
+
+    @staticmethod
+    def _ref(text: str, job: Job) -> ModelRef:
+        ref = ModelRef.parse(text)
+        return ref.at(job.options.revision) if job.options.revision else ref
+
+    def _job(self, job: Job | None) -> Job:
+        if job is not None:
+            return job
+        from .jobs import JobOptions
+
+        return Job(options=JobOptions(offline=self.config["offline"]))
