@@ -144,11 +144,13 @@ class Config:
             return Path(home).expanduser().absolute() / kind
         import platformdirs
 
-        return Path({
-            "config": platformdirs.user_config_dir,
-            "data": platformdirs.user_data_dir,
-            "state": platformdirs.user_state_dir,
-        }[kind]("rbee", appauthor=False))
+        return Path(
+            {
+                "config": platformdirs.user_config_dir,
+                "data": platformdirs.user_data_dir,
+                "state": platformdirs.user_state_dir,
+            }[kind]("rbee", appauthor=False)
+        )
 
     def _default_models_dir(self) -> Value:
         if home := self.env.get("RBEE_HOME"):

@@ -102,7 +102,7 @@ class Job:
             self._stage, self.actor = before
 
     def progress(self, done: int, total: int | None = None, *, file: str | None = None) -> None:
-        """Tell how many bytes are done, of how many; called as often as is convenient, told about ten times a second."""
+        """Tell how many bytes are done, of how many. Call it as often as is convenient: ten times a second is told."""
         now = time.monotonic()
         with self._lock:
             if now - self._last_progress < PROGRESS_INTERVAL and done != total:
@@ -174,11 +174,11 @@ class Job:
         """
         status = path.stat()
         stamp = _Stamp(status.st_ino, status.st_size, status.st_mtime_ns, digest)
-        self._stamps[os.path.realpath(path)] = stamp  # noqa: PTH118 — Path.resolve costs more and says the same
+        self._stamps[os.path.realpath(path)] = stamp
 
     def recorded_digest(self, path: Path) -> Digest | None:
         """The digest noted for this file, unless the file was touched since."""
-        stamp = self._stamps.get(os.path.realpath(path))  # noqa: PTH118
+        stamp = self._stamps.get(os.path.realpath(path))
         if stamp is None:
             return None
         status = path.stat()

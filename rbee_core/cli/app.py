@@ -14,7 +14,7 @@ from typer.core import TyperCommand, TyperGroup
 from ..errors import ErrorCode, RbeeError, UsageError
 from . import output
 
-#: Command → where its Typer is, and its line in ``rbee --help``. Help needs no import; a command imports its own module.
+#: Command → its module, and its line in ``rbee --help``. Help needs no import; a command imports its own module.
 COMMANDS = {
     "run": ("run", "Ask a model: download, build and start whatever that takes."),
     "serve": ("serve", "Serve a model behind an OpenAI-compatible API."),

@@ -1,4 +1,4 @@
-"""Drawing a job's events on standard error: a bar with speed and time left on a terminal, one line per step elsewhere."""
+"""Drawing a job's events on standard error: on a terminal a bar with speed and time left, elsewhere a line per step."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ class Lines:
     """One line per step, none for progress."""
 
     def __call__(self, event: JobEvent) -> None:
-        if event.action in _ENDS or event.level is Level.DEBUG and not output.verbose():
+        if event.action in _ENDS or (event.level is Level.DEBUG and not output.verbose()):
             return
         output.note(event.human)
 
@@ -66,7 +66,7 @@ class Bars:
         if event.action.endswith("_output") and not output.verbose():
             return
         self.close()
-        if event.action in _ENDS or event.level is Level.DEBUG and not output.verbose():
+        if event.action in _ENDS or (event.level is Level.DEBUG and not output.verbose()):
             return
         style = _MARKS.get(event.level)
         output.console(stderr=True).print(event.human, style=style, markup=False)

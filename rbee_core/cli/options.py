@@ -14,7 +14,9 @@ if TYPE_CHECKING:
     from ..rbee import Rbee
 
 Json = Annotated[bool, typer.Option("--json", help="Print one JSON document.")]
-Offline = Annotated[bool | None, typer.Option("--offline/--online", help="Never touch the network.", show_default=False)]
+Offline = Annotated[
+    bool | None, typer.Option("--offline/--online", help="Never touch the network.", show_default=False)
+]
 
 
 @cache

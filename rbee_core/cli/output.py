@@ -54,7 +54,7 @@ def console(*, stderr: bool = False) -> Console:
     from rich.console import Console
 
     stream = sys.stderr if stderr else sys.stdout
-    width = None if stream.isatty() else int(os.environ.get("COLUMNS", 240))
+    width = None if stream.isatty() else int(os.environ.get("COLUMNS", "240"))
     return Console(stderr=stderr, highlight=False, emoji=False, width=width, soft_wrap=not stream.isatty())
 
 

@@ -28,7 +28,7 @@ class LifecycleState(StrEnum):
 
 _NAME = r"^[a-z0-9][a-z0-9_.-]{0,63}$"
 
-#: Which hardware a worker is built for: ``cpu``, ``cuda``, ``rocm``, ``metal``, or any name a third-party backend brings.
+#: What a worker is built for: ``cpu``, ``cuda``, ``rocm``, ``metal``, or any name a third-party backend brings.
 WorkerType = Annotated[str, StringConstraints(pattern=_NAME)]
 #: An operating system: ``linux``, ``macos``, ``windows``.
 Platform = Annotated[str, StringConstraints(pattern=_NAME)]

@@ -90,9 +90,7 @@ def _verify_file(
                 _compare(file.name, _digest_of(path, claim.algorithm, job), claim, path)
     if promised is not None and promised.size not in (None, size):
         _discard(staging, file.name)
-        raise RbeeError(
-            ErrorCode.DOWNLOAD_FAILED, f"{file.name} has {size} bytes; its source said {promised.size}."
-        )
+        raise RbeeError(ErrorCode.DOWNLOAD_FAILED, f"{file.name} has {size} bytes; its source said {promised.size}.")
     for claim in (expected, promised.digest if promised else None, file.digest):
         if claim is not None and claim.algorithm == "sha256":
             _compare(file.name, actual, claim, staging / file.name)
@@ -114,7 +112,9 @@ def _regular_size(path: Path, name: str) -> int:
     try:
         status = path.lstat()
     except FileNotFoundError:
-        raise RbeeError(ErrorCode.PLUGIN_ERROR, f"The vendor said it delivered {name!r}, but it is not there.") from None
+        raise RbeeError(
+            ErrorCode.PLUGIN_ERROR, f"The vendor said it delivered {name!r}, but it is not there."
+        ) from None
     if not S_ISREG(status.st_mode):
         raise RbeeError(ErrorCode.UNSAFE_PATH, f"The vendor delivered {name!r} as something other than a file.")
     return status.st_size

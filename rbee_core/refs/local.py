@@ -25,7 +25,7 @@ def looks_local(text: str) -> bool:
 
 def parse(cls: type[ModelRef], text: str) -> ModelRef:
     """Parse a path; relative ones are taken from the current directory, ``~`` is the home directory."""
-    path = os.path.normpath(os.path.join(os.getcwd(), os.path.expanduser(text)))  # noqa: PTH100,PTH109,PTH111,PTH118 — lexical, no look at the disk
+    path = os.path.normpath(os.path.join(os.getcwd(), os.path.expanduser(text)))  # noqa: PTH109, PTH111, PTH118 — lexical, no look at the disk
     posix = PurePath(path).as_posix()
     # POSIX keeps two leading slashes apart from one; no file system that models live on does.
     posix = "/" + posix.lstrip("/")

@@ -15,6 +15,9 @@ ACCEPTED_FORMS = (
 
 _SCHEME = re.compile(r"([A-Za-z][A-Za-z0-9+.-]*):(.*)", re.DOTALL)
 _ALIASES = {"huggingface": "hf"}
+#: ``user:password@`` in a URL's authority. A registry's ``repo:tag@sha256:…`` looks alike and is none.
+_CREDENTIALS = re.compile(r"([A-Za-z][A-Za-z0-9+.-]*://)[^/?#]*:[^/?#]*@(?!sha[0-9]+:)")
+NO_CREDENTIALS = "Give them through the environment, ~/.netrc or the source's own configuration."
 #: Control characters, lone surrogates, line and paragraph separators: nothing a reference may carry.
 _FORBIDDEN = {"Cc", "Cs", "Zl", "Zp"}
 
@@ -52,6 +55,10 @@ class ModelRef:
 
         text = text.strip()
         _refuse_forbidden(text)
+        if match := _CREDENTIALS.match(text):
+            # Masked here and not by the pattern alone: a password may hold a quote or a space.
+            masked = f"{match[1]}***@{text[match.end() :]}"
+            raise invalid(masked, "credentials do not belong in a reference", NO_CREDENTIALS)
         if local.looks_local(text):
             ref = local.parse(cls, text)
         elif (match := _SCHEME.fullmatch(text)) and "/" not in match[1]:
@@ -80,7 +87,9 @@ class ModelRef:
         if self.scheme != "hf" or self.revision == revision:
             return self
         if self.revision is not None:
-            raise invalid(str(self), f"it names the revision {self.revision!r}, and {revision!r} was asked for beside it")
+            raise invalid(
+                str(self), f"it names the revision {self.revision!r}, and {revision!r} was asked for beside it"
+            )
         from urllib.parse import quote
 
         assert self.repo is not None
@@ -89,17 +98,14 @@ class ModelRef:
 
 
 def invalid(text: str, why: str, hint: str = "") -> RbeeError:
-    """The one error of this grammar; the text is shown without any credentials in it."""
-    shown = redact(text)
-    forms = f"Accepted: {ACCEPTED_FORMS}."
-    return RbeeError(
-        ErrorCode.INVALID_REF, f"{shown!r} is not a model reference: {why}. {forms}", hint or "See `rbee models --help`."
-    )
+    """The one error of this grammar; nothing in it that could be a password."""
+    message = f"{text!r} is not a model reference: {why}. Accepted: {ACCEPTED_FORMS}."
+    return RbeeError(ErrorCode.INVALID_REF, redact(message), redact(hint) or "See `rbee models --help`.")
 
 
 def redact(text: str) -> str:
-    """``text`` with whatever stands before an ``@`` in a URL's authority masked, if it could be a password."""
-    return re.sub(r"(//|^)([^/@\s]*:[^/\s]*)@", r"\1***@", text)
+    """``text`` with everything masked that looks like ``user:password@``."""
+    return re.sub(r"[^\s/'\"@]*:[^\s/'\"@]*@", "***@", text)
 
 
 def check_parts(text: str, path: str, *, what: str = "path", allow_empty: bool = False) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 from urllib.parse import unquote, urlsplit
 
-from .model_ref import invalid
+from .model_ref import NO_CREDENTIALS, invalid
 
 if TYPE_CHECKING:
     from .model_ref import ModelRef
@@ -44,23 +44,18 @@ def parse_other(cls: type[ModelRef], rest: str, scheme: str) -> ModelRef:
         raise invalid(text, "a scheme has at least two letters")
     if not rest.strip("/"):
         raise invalid(text, f"nothing follows '{scheme}:'")
-    if rest.startswith("//"):
-        authority = rest[2:].partition("/")[0]
-        userinfo, at, _ = authority.rpartition("@")
-        if at and ":" in userinfo:
-            refuse_credentials(text, rest)
     _refuse_climbing(text, rest)
     return cls(scheme, rest)
 
 
 def refuse_credentials(text: str, rest: str) -> None:
-    """A reference is stored and shown, so it never carries a user or a password."""
+    """A reference is stored and shown, so it never carries a user or a token either."""
     authority = rest.removeprefix("//").replace("?", "/").replace("#", "/").partition("/")[0]
     if "@" in authority:
         raise invalid(
             text.replace(authority, "***@" + authority.rpartition("@")[2], 1),
             "credentials do not belong in a reference",
-            hint="Give them through the environment, ~/.netrc or the source's own configuration.",
+            NO_CREDENTIALS,
         )
 
 
