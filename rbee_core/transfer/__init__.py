@@ -1,9 +1,26 @@
 """Moving bytes: copy or receive a file while hashing it, resumable, cancellable, with progress.
 
-What a vendor needs in its ``download_model``: `copy_file` for bytes on this machine, `receive` for bytes that arrive.
+What a vendor needs in its ``download_model``: `copy_file` or `link_file` for bytes on this machine, `receive_all` (or
+`receive`) for bytes that arrive, described as `Source`. `listen` and `Retry` are the same care for other slow calls.
 """
 
-from .copy import copy_file, hash_file, link_file
+from .copy import copy_file, hash_file, link_file, open_regular
+from .listen import listen
+from .receive import Retry, receive, receive_all
+from .source import RestartNeeded, Source, TryLaterError
 from .tally import Tally
 
-__all__ = ["Tally", "copy_file", "hash_file", "link_file"]
+__all__ = [
+    "RestartNeeded",
+    "Retry",
+    "Source",
+    "Tally",
+    "TryLaterError",
+    "copy_file",
+    "hash_file",
+    "link_file",
+    "listen",
+    "open_regular",
+    "receive",
+    "receive_all",
+]

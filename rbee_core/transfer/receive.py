@@ -1,0 +1,182 @@
+"""`receive`: bring one file here, whatever happens on the way, or say why not; never a wrong one."""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor, wait
+from functools import partial
+from pathlib import Path
+from stat import S_ISREG
+
+from ..contracts.download import DownloadedFile
+from ..contracts.job import Level
+from ..errors import ErrorCode, RbeeError
+from .hashes import Hashes
+from .listen import POLL, listen
+from .part import NOTE, PART, Part
+from .source import RestartNeeded, Source, TryLaterError
+from .tally import Tally
+
+#: Tries without a new byte before a download is given up.
+TRIES = 6
+#: Seconds before the second try; each further wait is twice the one before, up to the longest.
+BACKOFF = 0.5
+LONGEST_WAIT = 15.0
+#: The longest that a source may ask us to wait, in seconds.
+LONGEST_PATIENCE = 120.0
+
+_CHUNK = 1 << 20
+
+
+def receive(source: Source, dest: Path, tally: Tally) -> DownloadedFile:
+    """Bring ``source`` to ``dest``.
+
+    The bytes are hashed as they arrive and stand in ``dest``'s name plus ``.part`` until they are complete and
+    right. A download that was interrupted, even by ``kill -9``, goes on where it was. Lost connections are taken up
+    again; so are silent ones, after ``job.options.stall_timeout`` seconds.
+
+    :returns: the file with its sha256, which is also noted with the job.
+    :raises RbeeError: ``DOWNLOAD_FAILED`` or ``DOWNLOAD_TIMEOUT`` after `TRIES` tries without progress,
+        ``CHECKSUM_MISMATCH``, ``INSUFFICIENT_DISK``, ``CANCELLED``, and whatever the source raises.
+    """
+    if (known := tally.job.present.get(source.name)) is not None:
+        tally.add(known.size, source.name)
+        return known
+    if dest.name.endswith((PART, NOTE)):
+        raise RbeeError(ErrorCode.UNSAFE_PATH, f"{source.name}: {PART} and {NOTE} are kept for unfinished downloads.")
+    if (found := _complete_already(source, dest, tally)) is not None:
+        return found
+    while True:
+        with Part(source, dest, tally) as part:
+            kept = part.offset
+            _fill(part, tally)
+            if part.matches:
+                return part.publish()
+            mismatch = part.mismatch()
+            part.discard()
+        tally.add(-part.offset, source.name)
+        if not kept:
+            raise mismatch
+        # The beginning was another run's, and may have come to harm since: that is no reason to give up.
+        tally.job.emit("transfer_restart", f"{source.name}: what was kept of it is damaged; fetching it anew.")
+
+
+def receive_all(files: Sequence[tuple[Source, Path]], tally: Tally, *, at_once: int = 4) -> list[DownloadedFile]:
+    """Bring several files here, some at a time; the first failure stops the others, and what they have is kept.
+
+    :param at_once: files in transfer at one time.
+    :returns: in the order given.
+    :raises RbeeError: as `receive`.
+    """
+    with ThreadPoolExecutor(max_workers=max(1, at_once), thread_name_prefix="rbee-receive") as pool:
+        try:
+            futures = [pool.submit(receive, source, dest, tally) for source, dest in files]
+            waiting = set(futures)
+            while waiting:
+                done, waiting = wait(waiting, timeout=POLL, return_when="FIRST_COMPLETED")
+                for future in done:
+                    future.result()
+            return [future.result() for future in futures]
+        except BaseException:
+            tally.stop()
+            pool.shutdown(wait=False, cancel_futures=True)
+            raise
+
+
+class Retry:
+    """Counts tries that brought nothing, and waits longer after each (exponential back-off with jitter).
+
+    :param what: named in messages.
+    :param tries: how many in a row may bring nothing.
+    """
+
+    def __init__(self, what: str, tally: Tally, *, tries: int = TRIES) -> None:
+        self._what = what
+        self._tally = tally
+        self._tries = tries
+        self._failed = 0
+        self._best = 0
+
+    def reached(self, offset: int) -> None:
+        """A byte beyond all earlier ones arrived: the count starts again."""
+        if offset > self._best:
+            self._best, self._failed = offset, 0
+
+    def failed(self, error: OSError) -> None:
+        """One more try failed: wait before the next.
+
+        :raises RbeeError: ``DOWNLOAD_TIMEOUT`` or ``DOWNLOAD_FAILED``, if it was the last one.
+        """
+        self._failed += 1
+        why = str(error) or type(error).__name__
+        if self._failed >= self._tries:
+            late = isinstance(error, TimeoutError)
+            raise RbeeError(
+                ErrorCode.DOWNLOAD_TIMEOUT if late else ErrorCode.DOWNLOAD_FAILED,
+                f"{self._what}: {why} ({self._tries} tries)",
+                "Look at the connection and run it again: what has arrived is kept.",
+            ) from error
+        delay = min(BACKOFF * 2 ** (self._failed - 1), LONGEST_WAIT) * random.uniform(0.5, 1)  # noqa: S311 — no secret
+        if isinstance(error, TryLaterError):
+            delay = max(delay, min(error.seconds, LONGEST_PATIENCE))
+        human = f"{self._what}: {why}; trying again in {delay:.1f} s"
+        self._tally.job.emit("transfer_retry", human, level=Level.DEBUG, attempt=self._failed, delay=delay)
+        self._tally.wait(delay)
+
+
+def _fill(part: Part, tally: Tally) -> None:
+    """Bring the part to its full length."""
+    source = part.source
+    retry = Retry(source.name, tally)
+    retry.reached(part.offset)
+    while not part.full:
+        try:
+            _attempt(part, tally, retry.reached)
+        except RestartNeeded:
+            if part.offset:
+                part.restart()
+            else:
+                retry.failed(ConnectionError("the source cannot be read from its beginning"))
+        except OSError as error:
+            retry.failed(error)
+        else:
+            if source.size is None:
+                return
+
+
+def _attempt(part: Part, tally: Tally, reached: Callable[[int], None]) -> None:
+    """Read until the source ends.
+
+    :raises OSError: it broke off, or ended before all announced bytes were here.
+    """
+    stall = tally.job.options.stall_timeout
+    for chunk in listen(partial(part.source.open_at, part.offset), check=tally.check, stall=stall):
+        part.write(chunk)
+        reached(part.offset)
+        tally.pace(len(chunk))
+    size = part.source.size
+    if size is not None and part.offset < size:
+        raise ConnectionError(f"the connection ended after {part.offset} of {size} bytes")
+
+
+def _complete_already(source: Source, dest: Path, tally: Tally) -> DownloadedFile | None:
+    """The file that an earlier attempt completed, if its bytes are still the promised ones."""
+    if source.digest is None:
+        return None
+    try:
+        status = dest.lstat()
+    except FileNotFoundError:
+        return None
+    if not S_ISREG(status.st_mode) or source.size not in (None, status.st_size):
+        return None
+    hashes = Hashes(source)
+    with dest.open("rb") as reader:
+        while chunk := reader.read(_CHUNK):
+            hashes.update(chunk)
+            tally.check()
+    if not hashes.matches:
+        return None
+    tally.add(status.st_size, source.name)
+    tally.job.record_digest(dest, hashes.sha256)
+    return DownloadedFile(name=source.name, size=status.st_size, digest=hashes.sha256)

@@ -1,0 +1,45 @@
+"""What a file that is to be received looks like to the receiver, and how the two talk about trouble."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+
+from ..contracts.common import Digest
+
+
+class RestartNeeded(Exception):  # noqa: N818 — not an error: a source says that it can only begin at byte 0
+    """The source cannot start at the offset asked for."""
+
+
+class TryLaterError(ConnectionError):
+    """The source asks for patience (HTTP 429 or 503 with ``Retry-After``).
+
+    :param seconds: how long to wait, by the source's own account.
+    """
+
+    def __init__(self, message: str, seconds: float) -> None:
+        super().__init__(message)
+        self.seconds = seconds
+
+
+@dataclass(frozen=True, slots=True)
+class Source:
+    """One file somewhere else.
+
+    ``open_at(offset)`` gives its bytes from there on. It raises ``OSError`` (``ConnectionError``, ``TimeoutError``,
+    `TryLaterError`) for what is worth another try, `RbeeError` for what is not, `RestartNeeded` if it cannot start
+    there. It runs in a thread of its own and needs a time-out on its own reads.
+
+    ``name`` is the file's name relative to the model's folder. ``identity`` says which bytes these are (a digest, an
+    ETag, a version): a partial file is continued only if it was begun under the same identity and ``size``; an empty
+    one is never continued by a later run. ``digest`` is checked, over ``digest_prefix`` followed by the content: a
+    git blob's id, for one, is the sha1 over ``blob <size>\\0`` and the content.
+    """
+
+    name: str
+    open_at: Callable[[int], Iterator[bytes]]
+    size: int | None = None
+    digest: Digest | None = None
+    identity: str = ""
+    digest_prefix: bytes = b""
