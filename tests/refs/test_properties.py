@@ -8,8 +8,11 @@ from hypothesis import strategies as st
 from rbee_core import ErrorCode, ModelRef, RbeeError
 
 _schemes = st.sampled_from(
-    " hf: HF: hf:// huggingface: ollama: ollama:// file: file:// file:/// http:// https:// s3:// oci:// docker:// "
-    "demo: acme: acme:// / ./ ../ ~/ x:".split(" ")
+    [
+        *("", "hf:", "HF:", "hf://", "huggingface:", "ollama:", "ollama://", "file:", "file://", "file:///"),
+        *("http://", "https://", "s3://", "oci://", "docker://", "demo:", "acme:", "acme://"),
+        *("/", "./", "../", "~/", "x:"),
+    ]
 )
 _pieces = st.lists(
     st.one_of(

@@ -1,0 +1,3 @@
+"""Fixtures for every test of this repository."""
+
+pytest_plugins = ["rbee_core.testing.fixtures"]

@@ -1,0 +1,78 @@
+"""The command line as a user meets it: a process of its own, in a home of its own."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+
+#: What would let the machine's own set-up into a test.
+_FOREIGN = ("RBEE_", "HF_", "HUGGING", "XDG_", "NO_COLOR", "FORCE_COLOR", "COLUMNS", "PYTHONPATH", "OPENAI_")
+
+
+def clean_env(extra: Mapping[str, str] | None = None) -> dict[str, str]:
+    """This process's environment without anybody's rbee or Hugging Face settings, and with ``extra``."""
+    env = {key: value for key, value in os.environ.items() if not key.startswith(_FOREIGN)}
+    return {**env, "PYTHONUTF8": "1", **(extra or {})}
+
+
+def run_rbee(
+    *arguments: str,
+    env: Mapping[str, str] | None = None,
+    stdin: str | None = None,
+    cwd: Path | None = None,
+    timeout: float = 100,
+) -> subprocess.CompletedProcess[str]:
+    """Run ``rbee`` to its end; standard input is empty unless given."""
+    return subprocess.run(
+        [sys.executable, "-m", "rbee_core", *arguments],
+        env=clean_env(env),
+        input=stdin or "",
+        cwd=cwd,
+        capture_output=True,
+        text=True,
+        timeout=timeout,
+        check=False,
+    )
+
+
+@dataclass(slots=True)
+class RbeeHome:
+    """An rbee of its own: everything it writes is under ``path``.
+
+    :param env: more environment for its commands.
+    """
+
+    path: Path
+    env: dict[str, str] = field(default_factory=dict)
+
+    @property
+    def environment(self) -> dict[str, str]:
+        """What a command run here sees, beside the cleaned environment."""
+        return {"RBEE_HOME": str(self.path), "HOME": str(self.path), **self.env}
+
+    @property
+    def models(self) -> Path:
+        """The store's root."""
+        return self.path / "models"
+
+    def __call__(
+        self, *arguments: str, env: Mapping[str, str] | None = None, stdin: str | None = None, timeout: float = 100
+    ) -> subprocess.CompletedProcess[str]:
+        """Run a command here."""
+        return run_rbee(*arguments, env={**self.environment, **(env or {})}, stdin=stdin, timeout=timeout)
+
+    def start(self, *arguments: str, env: Mapping[str, str] | None = None) -> subprocess.Popen[str]:
+        """Start a command here, in a process group of its own, and leave it running."""
+        return subprocess.Popen(
+            [sys.executable, "-m", "rbee_core", *arguments],
+            env=clean_env({**self.environment, **(env or {})}),
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+            start_new_session=True,
+        )
