@@ -1,0 +1,17 @@
+"""``rbee plugins list --json`` in as few imports as it takes."""
+
+from __future__ import annotations
+
+import json
+
+from ..config import Config
+from .records import discover
+
+
+def listing(config: Config | None = None) -> str:
+    """The JSON document, with its last newline.
+
+    :raises UsageError: a setting is malformed; the full command line words that properly.
+    """
+    rows = [record.row() for record in discover(config or Config())]
+    return json.dumps({"plugins": rows}, indent=2, ensure_ascii=False) + "\n"

@@ -1,0 +1,125 @@
+"""The one place where a plugin's exceptions turn into rbee's errors, and into what is remembered about the plugin."""
+
+from __future__ import annotations
+
+import signal
+from collections.abc import Callable
+from typing import TYPE_CHECKING, TypeVar
+
+from ..errors import ErrorCode, RbeeError, UsageError
+from .failures import LOAD, Failure, Failures
+from .isolation import one_line, out_of_space, reason_of, signals_noted, stdout_diverted
+from .records import PluginRecord
+
+if TYPE_CHECKING:
+    from ..jobs import Job
+
+T = TypeVar("T")
+
+
+class FaultyPluginError(Exception):
+    """Something is wrong with the plugin as such; raised by rbee's own checks while loading it.
+
+    :param reason: one line.
+    :param status: ``error`` or ``incompatible``.
+    """
+
+    def __init__(self, reason: str, status: str = "error") -> None:
+        super().__init__(reason)
+        self.reason = reason
+        self.status = status
+
+
+class WrongTypeError(TypeError):
+    """A hook returned something that its specification does not allow."""
+
+
+class Guard:
+    """Runs plugin code.
+
+    :param failures: where failures and passes are noted, or ``None`` in a child process, whose parent does that.
+    :param strict: re-raise a plugin's exception as it is (``RBEE_STRICT_PLUGINS``), for authors and CI.
+    """
+
+    def __init__(self, failures: Failures | None, *, strict: bool = False) -> None:
+        self.failures = failures
+        self.strict = strict
+
+    def run(self, record: PluginRecord, where: str, action: Callable[[], T], *, job: Job | None = None) -> T:
+        """Run ``action``, code of the plugin ``record``; ``where`` is ``load`` or the hook's name.
+
+        What the person did is not the plugin's failure and passes through: Ctrl-C, SIGTERM, a cancelled job. Nor are an
+        `RbeeError` from a hook, which is its regular way to say no, and a full disk.
+
+        :raises RbeeError: ``PLUGIN_ERROR`` for anything else it raised.
+        """
+        with signals_noted() as signalled:
+            try:
+                with stdout_diverted():
+                    result = action()
+            except BaseException as error:  # noqa: BLE001 — plugin code may raise anything
+                self._sort(error, record, where, signalled(), job)
+            if signalled() == signal.SIGINT:
+                raise KeyboardInterrupt  # the plugin swallowed it
+            if signalled() == signal.SIGTERM:
+                raise SystemExit(128 + signal.SIGTERM)
+        if self.failures is not None:
+            self.failures.passed(record, where)
+        return result
+
+    def _sort(
+        self, error: BaseException, record: PluginRecord, where: str, signalled: int | None, job: Job | None
+    ) -> None:
+        """Raise what ``error`` means."""
+        if signalled is not None:
+            if not isinstance(error, Exception):
+                raise error
+            raise (KeyboardInterrupt() if signalled == signal.SIGINT else SystemExit(128 + signalled)) from error
+        if isinstance(error, RbeeError | UsageError) and where != LOAD:
+            raise error
+        if job is not None and job.cancelled:
+            raise RbeeError(
+                ErrorCode.CANCELLED, "Interrupted.", "What was done so far is kept; run it again to go on."
+            ) from error
+        if out_of_space(error):
+            raise RbeeError(
+                ErrorCode.INSUFFICIENT_DISK,
+                f"The disk is full: {reason_of(error)}",
+                "Free some space, or choose another place (RBEE_MODELS_DIR, RBEE_HOME).",
+            ) from error
+        if self.strict and not isinstance(error, FaultyPluginError | WrongTypeError):
+            raise error
+        raise self.failed(record, failure_from(error, where)) from error
+
+    def failed(self, record: PluginRecord, failure: Failure) -> RbeeError:
+        """Remember a failure, and word it as the error to raise."""
+        if self.failures is not None:
+            self.failures.failed(record, failure)
+        return describe(record, failure)
+
+
+def failure_from(error: BaseException, where: str) -> Failure:
+    """What to remember of an exception."""
+    if isinstance(error, FaultyPluginError):
+        return Failure(where, one_line(error.reason), error.status)
+    if isinstance(error, WrongTypeError):
+        return Failure(where, one_line(str(error)))
+    return Failure(where, reason_of(error))
+
+
+def describe(record: PluginRecord, failure: Failure) -> RbeeError:
+    """``PLUGIN_ERROR`` naming the plugin, its distribution, what it failed at and why."""
+    who = f"Plugin '{record.name}' ({record.title})"
+    if failure.status == "incompatible":
+        return RbeeError(
+            ErrorCode.PLUGIN_ERROR,
+            f"{who} {failure.reason}.",
+            f"Install a version of {record.dist} that was made for this rbee, or another rbee.",
+        )
+    what = "cannot be loaded" if failure.where == LOAD else f"failed in {failure.where}"
+    return RbeeError(
+        ErrorCode.PLUGIN_ERROR,
+        f"{who} {what}: {failure.reason}",
+        f"-v shows the traceback; `rbee plugins check {record.name}` tries it again, "
+        f"`rbee plugins disable {record.name}` turns it off.",
+    )
