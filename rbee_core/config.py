@@ -13,10 +13,10 @@ from pathlib import Path
 from typing import Any
 
 from .errors import UsageError
+from .units import parse_size
 
 _TRUE = {"1", "true", "yes", "on"}
 _FALSE = {"0", "false", "no", "off", ""}
-_UNITS = {"": 1, "K": 10**3, "M": 10**6, "G": 10**9, "T": 10**12, "KI": 2**10, "MI": 2**20, "GI": 2**30, "TI": 2**40}
 
 
 def parse_bool(text: str) -> bool:
@@ -24,19 +24,6 @@ def parse_bool(text: str) -> bool:
     if text.lower() not in _TRUE | _FALSE:
         raise ValueError("expected 1 or 0")
     return text.lower() in _TRUE
-
-
-def parse_size(text: str) -> int:
-    """Bytes, or a number with K, M, G, T (powers of 1000) or Ki, Mi, Gi, Ti (powers of 1024), a B after it or not."""
-    body = text.strip().upper().removesuffix("B")
-    number = body.rstrip("KMGTI")
-    unit = body[len(number) :]
-    if unit not in _UNITS:
-        raise ValueError("expected bytes, or a size such as 200G")
-    value = float(number)
-    if not 0 <= value < float("inf"):
-        raise ValueError("expected a positive size")
-    return int(value * _UNITS[unit])
 
 
 def parse_names(text: str) -> list[str]:

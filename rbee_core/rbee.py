@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from functools import cached_property
 from typing import TYPE_CHECKING
 
@@ -27,10 +28,13 @@ class Rbee:
     """The facade over plugins, store, models and workers; each part is made when it is first used.
 
     :param config: the settings; those of the environment if not given.
+    :param on_problem: told a sentence when something was wrong and could be helped (a broken catalog replaced by its
+        backup, say); by default it is logged.
     """
 
-    def __init__(self, config: Config | None = None) -> None:
+    def __init__(self, config: Config | None = None, *, on_problem: Callable[[str], None] | None = None) -> None:
         self.config = config or Config()
+        self._on_problem = on_problem
 
     # --- the parts --------------------------------------------------------------------------------------------------
 
@@ -46,7 +50,7 @@ class Rbee:
         """The model store: blobs, models, partial downloads, locks."""
         from .store import Store
 
-        return Store(self.config)
+        return Store(self.config, on_problem=self._on_problem)
 
     @property
     def catalog(self) -> CatalogStore:

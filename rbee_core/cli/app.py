@@ -111,7 +111,7 @@ def _version(asked: bool) -> None:
 def _completion(shell: str | None) -> None:
     if shell is None:
         return
-    from typer.completion import get_completion_script
+    from typer._completion_shared import get_completion_script
 
     if shell not in ("bash", "zsh", "fish", "powershell", "pwsh"):
         raise UsageError(f"No completion for {shell!r}.", "Use bash, zsh, fish or powershell.")

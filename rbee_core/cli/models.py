@@ -7,8 +7,8 @@ from typing import Annotated
 
 import typer
 
-from ..config import parse_size
-from ..errors import RbeeError, UsageError
+from ..errors import ErrorCode, RbeeError, UsageError
+from ..units import human_size, parse_size
 from . import output
 from .models_views import print_catalog, print_entry, print_resolution
 from .narrate import narrated_job
@@ -142,8 +142,6 @@ def locate(text: Text, as_json: Json = False) -> None:
     entry = facade().require(text)
     path = facade().catalog.locate(entry.id)
     if path is None:
-        from ..errors import ErrorCode
-
         raise RbeeError(
             ErrorCode.MODEL_NOT_FOUND,
             f"{entry.id} is not downloaded.",
@@ -195,7 +193,7 @@ def rm(
     if pinned := [entry.id for entry in entries if entry.pinned and not force]:
         raise UsageError(f"Pinned: {', '.join(pinned)}.", "Unpin first (rbee models unpin ID), or use --force.")
     removed = [{"id": entry.id, "size": entry.size, "removed": not dry_run} for entry in entries]
-    what = ", ".join(f"{entry.id} ({output.size(entry.size)})" for entry in entries)
+    what = ", ".join(f"{entry.id} ({human_size(entry.size)})" for entry in entries)
     if dry_run:
         _report(as_json, {"models": removed}, f"Would remove {what}.")
         return

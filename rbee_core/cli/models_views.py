@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from ..contracts.common import ArtifactStatus, LifecycleState
 from ..contracts.model import ModelEntry
+from ..units import human_size
 from . import output
 
 if TYPE_CHECKING:
@@ -34,7 +35,7 @@ def print_catalog(catalog: Catalog, *, as_json: bool) -> None:
         caption=f"Total models: {len(catalog.models)}",
     )
     for entry in catalog.models:
-        table.add_row(_plain(entry.id), _plain(_name(entry)), _downloaded(entry), output.size(entry.size))
+        table.add_row(_plain(entry.id), _plain(_name(entry)), _downloaded(entry), human_size(entry.size))
     output.console().print(table)
     if not catalog.models:
         output.note("No models yet. Try: rbee models download demo:stories")
@@ -49,11 +50,11 @@ def print_entry(entry: ModelEntry, *, as_json: bool) -> None:
     for key, value in entry.wire().items():
         if key in ("files", "metadata"):
             continue
-        table.add_row(key, _plain(output.size(value) if key == "size" else _flat(value)))
+        table.add_row(key, _plain(human_size(value) if key == "size" else _flat(value)))
     for key, value in entry.metadata.items():
         table.add_row(f"metadata.{key}", _plain(_flat(value)))
     for file in entry.files:
-        table.add_row("file", _plain(f"{file.name}  {output.size(file.size)}  {file.digest or ''}"))
+        table.add_row("file", _plain(f"{file.name}  {human_size(file.size)}  {file.digest or ''}"))
     output.console().print(table)
 
 
@@ -63,7 +64,7 @@ def print_resolution(resolution: Resolution, *, as_json: bool) -> None:
     if as_json:
         output.print_json(shown)
         return
-    size = f", {output.size(shown['size'])}" if shown["size"] is not None else ""
+    size = f", {human_size(shown['size'])}" if shown["size"] is not None else ""
     revision = f" at {shown['revision']}" if shown["revision"] else ""
     output.console().print(f"{shown['ref']}{revision} from {shown['dist']}{size}", markup=False)
     if shown["files"] is None:
@@ -71,7 +72,7 @@ def print_resolution(resolution: Resolution, *, as_json: bool) -> None:
         return
     table = output.table("file", "size", "digest")
     for file in shown["files"]:
-        table.add_row(_plain(file["name"]), output.size(file["size"]), file["digest"] or "-")
+        table.add_row(_plain(file["name"]), human_size(file["size"]), file["digest"] or "-")
     output.console().print(table)
 
 

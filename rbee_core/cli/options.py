@@ -24,7 +24,7 @@ def facade() -> Rbee:
     """The facade over the settings of this process."""
     from ..rbee import Rbee
 
-    return Rbee(output.config())
+    return Rbee(output.config(), on_problem=output.warn_once)
 
 
 def download_options(

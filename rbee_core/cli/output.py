@@ -68,6 +68,12 @@ def warn(text: str) -> None:
     console(stderr=True).print(f"warning: {text}", style="yellow", markup=False)
 
 
+@cache
+def warn_once(text: str) -> None:
+    """Warn the person, but only the first time."""
+    warn(text)
+
+
 def table(*headings: str, title: str | None = None, caption: str | None = None) -> Table:
     """A table to fill with ``add_row`` and print with ``console().print``."""
     from rich import box
@@ -77,18 +83,6 @@ def table(*headings: str, title: str | None = None, caption: str | None = None) 
     for heading in headings:
         drawn.add_column(heading, overflow="fold")
     return drawn
-
-
-def size(count: int | None) -> str:
-    """Bytes for a person, in powers of 1000 (``2.2 GB``)."""
-    if count is None:
-        return "?"
-    value = float(count)
-    for unit in ("B", "kB", "MB", "GB"):
-        if value < 1000:
-            return f"{value:.0f} {unit}" if unit == "B" else f"{value:.1f} {unit}"
-        value /= 1000
-    return f"{value:.1f} TB"
 
 
 def show_error(error: RbeeError | UsageError, *, as_json: bool) -> None:

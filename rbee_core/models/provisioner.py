@@ -14,6 +14,7 @@ from ..contracts.model import ModelEntry, ModelFile
 from ..errors import ErrorCode, RbeeError
 from ..refs import ModelRef
 from ..store.disk import require_space
+from ..units import human_size
 from . import checks
 from .lookup import find_entry
 
@@ -110,7 +111,7 @@ class ModelProvisioner:
         ref, manifest = resolution.ref, resolution.manifest
         before = self.store.catalog.get(entry_id)
         entry = _draft(entry_id, resolution, before, self.store)
-        what = f" ({_human_size(manifest.size)})" if manifest and manifest.size else ""
+        what = f" ({human_size(manifest.size)})" if manifest and manifest.size else ""
         job.emit("model_download_start", f"Downloading {ref}{what}", actor=ACTOR, id=entry_id, ref=str(ref))
         if before is None or not before.downloaded:
             self.store.catalog.put(entry)
@@ -218,11 +219,3 @@ def default_name(ref: ModelRef) -> str:
     text = ref.repo or ref.rest
     last = text.rstrip("/").rsplit("/", 1)[-1]
     return re.sub(r"\.(gguf|safetensors)$", "", last) or str(ref)
-
-
-def _human_size(count: int) -> str:
-    value, units = float(count), ["B", "kB", "MB", "GB", "TB"]
-    while value >= 1000 and len(units) > 1:
-        value /= 1000
-        units.pop(0)
-    return f"{value:.1f} {units[0]}"

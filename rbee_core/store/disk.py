@@ -6,6 +6,7 @@ import shutil
 from pathlib import Path
 
 from ..errors import ErrorCode, RbeeError
+from ..units import human_size
 
 #: Kept free, in bytes, so that the catalog can be written whatever a download does.
 RESERVE = 16 * 2**20
@@ -29,13 +30,3 @@ def require_space(root: Path, needed: int) -> None:
             f"{human_size(needed)} are needed in {root}, and {human_size(free)} are available.",
             f"Free {human_size(missing)} there (rbee models rm ID), or set RBEE_MODELS_DIR to a larger disk.",
         )
-
-
-def human_size(count: int) -> str:
-    """Bytes as a person says them, in powers of 1000: ``2.2 GB``."""
-    size = float(count)
-    for unit in ("B", "kB", "MB", "GB"):
-        if size < 1000:
-            return f"{int(size)} B" if unit == "B" else f"{size:.1f} {unit}"
-        size /= 1000
-    return f"{size:.1f} TB"
