@@ -4,12 +4,10 @@ Importing this package costs nothing: each public name is loaded when it is firs
 ``from rbee_core import hookimpl`` and the contracts.
 """
 
-from __future__ import annotations
-
-from typing import TYPE_CHECKING, Any
-
 from ._version import __version__
 
+# As in `typing`, which would be half of what `rbee --version` loads.
+TYPE_CHECKING = False
 if TYPE_CHECKING:
     from .errors import ErrorCode, RbeeError
     from .hookspecs import hookimpl
@@ -30,11 +28,11 @@ _HOMES = {
 }
 
 
-def __getattr__(name: str) -> Any:
+def __getattr__(name: str) -> object:
     if name not in _HOMES:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
     from importlib import import_module
 
-    value = getattr(import_module(f".{_HOMES[name]}", __name__), name)
+    value: object = getattr(import_module(f".{_HOMES[name]}", __name__), name)
     globals()[name] = value
     return value

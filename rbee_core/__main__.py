@@ -1,7 +1,5 @@
 """The ``rbee`` command."""
 
-from __future__ import annotations
-
 import sys
 
 
@@ -13,9 +11,24 @@ def main() -> None:
 
         sys.stdout.write(f"rbee {__version__}\n")
         return
+    if arguments == ["plugins", "list", "--json"] and _list_plugins():
+        return
     from .cli.app import main as run
 
     run(arguments)
+
+
+def _list_plugins() -> bool:
+    """Print the list without loading the command line; ``False`` leaves wording what is wrong to that."""
+    from .errors import UsageError
+    from .plugins.fastlist import listing
+
+    try:
+        text = listing()
+    except UsageError:
+        return False
+    sys.stdout.write(text)
+    return True
 
 
 if __name__ == "__main__":
