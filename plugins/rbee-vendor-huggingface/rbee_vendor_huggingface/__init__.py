@@ -1,1 +1,5 @@
 """Models from the Hugging Face Hub, for rbee."""
+
+from .vendor import HuggingFaceVendor
+
+__all__ = ["HuggingFaceVendor"]

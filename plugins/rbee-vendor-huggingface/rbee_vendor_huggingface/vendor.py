@@ -1,0 +1,105 @@
+"""The vendor of ``hf:`` references."""
+
+from __future__ import annotations
+
+import threading
+from collections import OrderedDict
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from rbee_core import hookimpl
+from rbee_core.contracts import Digest, DownloadResult, ManifestFile, ModelManifest
+from rbee_core.errors import UsageError
+from rbee_core.transfer import Source, Tally, receive_all
+
+from .choose import Wanted, choose
+from .listing import RepoFile, Repository, require_safe
+
+if TYPE_CHECKING:
+    from rbee_core import Job, ModelRef
+
+    from .hub import Hub
+
+#: Resolutions kept, so that a job downloads the very commit it was shown.
+_KEPT = 16
+
+
+class HuggingFaceVendor:
+    """Fetches models from the Hugging Face Hub, each file verified against the digest that its commit names."""
+
+    def __init__(self) -> None:
+        self._plans: OrderedDict[tuple[object, ...], Repository] = OrderedDict()
+        self._lock = threading.Lock()
+
+    @hookimpl
+    def supports_model(self, ref: ModelRef) -> bool:
+        """Every well-formed ``hf:`` reference."""
+        return ref.scheme == "hf" and ref.repo is not None
+
+    @hookimpl
+    def resolve_model(self, ref: ModelRef, job: Job) -> ModelManifest:
+        """The files chosen, at the commit that the revision means now.
+
+        :raises RbeeError: ``MODEL_NOT_FOUND``, ``REVISION_NOT_FOUND``, ``AUTH_REQUIRED``, ``DOWNLOAD_FAILED``.
+        """
+        from .hub import Hub
+
+        plan = self._plan(ref, job, Hub(job))
+        files = [ManifestFile(name=file.path, size=file.size, digest=file.sha256) for file in plan.files]
+        return ModelManifest(files=files, revision=plan.commit, metadata=plan.metadata)
+
+    @hookimpl
+    def download_model(self, ref: ModelRef, dest: Path, job: Job) -> DownloadResult:
+        """Fetch the files that ``resolve_model`` named, several at a time.
+
+        :raises RbeeError: as ``resolve_model``, and what `rbee_core.transfer.receive` raises.
+        """
+        from .hub import Hub
+
+        hub = Hub(job)
+        plan = self._plan(ref, job, hub)
+        files = [(_source(hub, plan, file, job), dest / file.path) for file in plan.files]
+        tally = Tally(job, total=sum(file.size for file in plan.files))
+        received = receive_all(files, tally, at_once=min(4, job.options.connections))
+        return DownloadResult(files=received, revision=plan.commit, metadata=plan.metadata)
+
+    def _plan(self, ref: ModelRef, job: Job, hub: Hub) -> Repository:
+        """The commit and the chosen files; the same for the whole of a job."""
+        options = job.options
+        key = (job.id, str(ref), options.revision, options.include, options.exclude)
+        with self._lock:
+            if key in self._plans:
+                return self._plans[key]
+        assert ref.repo is not None
+        repository = hub.repository(ref.repo, _revision(ref, options.revision))
+        wanted = Wanted(ref.repo, ref.path, ref.selector, tuple(options.include), tuple(options.exclude))
+        chosen = choose(repository.files, wanted)
+        for file in chosen:
+            require_safe(file.path)
+        plan = Repository(ref.repo, repository.commit, chosen, repository.metadata)
+        with self._lock:
+            self._plans[key] = plan
+            while len(self._plans) > _KEPT:
+                self._plans.popitem(last=False)
+        return plan
+
+
+def _revision(ref: ModelRef, asked: str | None) -> str | None:
+    if ref.revision and asked and ref.revision != asked:
+        raise UsageError(
+            f"{ref} names the revision {ref.revision!r}, and --revision says {asked!r}.", "Give one of them."
+        )
+    return ref.revision or asked
+
+
+def _source(hub: Hub, plan: Repository, file: RepoFile, job: Job) -> Source:
+    from .fetch import RemoteFile
+
+    remote = RemoteFile(hub, plan, file, job.options.stall_timeout)
+    if file.sha256 is not None:
+        return Source(file.path, remote.open_at, file.size, file.sha256, identity=file.sha256)
+    if file.blob_id is not None:
+        # A file in git itself: its id is the sha1 over a header and the content (git-hash-object(1)).
+        digest, header = Digest(f"sha1:{file.blob_id}"), b"blob %d\0" % file.size
+        return Source(file.path, remote.open_at, file.size, digest, identity=f"git:{digest}", digest_prefix=header)
+    return Source(file.path, remote.open_at, file.size, identity=f"{plan.commit}:{file.path}")
