@@ -58,6 +58,8 @@ def _slots_of(rng: random.Random, who: dict[str, str], adjective: str, prefix: s
         prefix + "H": mention,
         prefix + "K": kind,
         prefix + "name": name or f"the {kind}",
+        prefix + "me": name or f"the {kind}",  # as one says it of oneself
+        prefix + "dear": name or f"{rng.choice(('my', 'dear'))} {rng.choice((kind, 'friend'))}",  # as one is spoken to
         prefix + "aH": f"{plain} {link} {name}" if name else plain,
         prefix + "adj": adjective,
         prefix + "he": she,

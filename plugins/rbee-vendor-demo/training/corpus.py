@@ -3,8 +3,9 @@
 `python corpus.py 5` prints five samples.
 """
 
+import argparse
+import itertools
 import random
-import sys
 from collections.abc import Iterator
 
 import stories
@@ -30,8 +31,15 @@ def samples(seed: int) -> Iterator[str]:
             yield chat_text(talk.conversation(rng))
 
 
+def main() -> None:
+    """Command line: print the first samples, one to a line."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("count", type=int)
+    parser.add_argument("--seed", type=int, default=0)
+    arguments = parser.parse_args()
+    for sample in itertools.islice(samples(arguments.seed), arguments.count):
+        print(sample)
+
+
 if __name__ == "__main__":
-    for number, sample in enumerate(samples(seed=int(sys.argv[2]) if len(sys.argv) > 2 else 0)):
-        if number >= int(sys.argv[1]):
-            break
-        print(sample, end="\n\n")
+    main()

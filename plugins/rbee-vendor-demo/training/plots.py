@@ -80,7 +80,7 @@ One day, {H} went [for a walk|to look for {food}] {inP}. {^he} [followed a butte
 Then {he} heard a [soft|small|friendly] voice. It was {aF}. "[Are you lost|Can I help you|Why are you here all alone]?" asked {F}.
 "Yes," said {H}. "I [want to go home|cannot find my home|miss my {parent}]." "[Come with me|Follow me|Take my hand]," said {F}. "I know [the way|every path here|these paths very well]."
 They walked [past a big stone|over a little bridge|along a stream] and [through the tall grass|around the hill|under the old trees]. At last, {H} saw {his} home. [{^his} {parent} ran out and hugged {him}|There was a light in the window].
-"Thank you, {fname}," said {H}. "[Next time I will stay on the path|Please come and visit me|You saved me]."
+"Thank you, {fdear}," said {H}. "[Next time I will stay on the path|Please come and visit me|You saved me]."
 """),
     ("a storm", """
 One night, there was a [big|terrible|wild] storm {inP}. The wind [howled|blew], and the rain [fell hard|came down like a river]. {^H} [hid under a blanket|could not sleep|held on to {his} {T}].
@@ -99,7 +99,7 @@ One [day|evening], {H} heard [someone call for help|a cry for help]. It came fro
     ("making a friend", """
 {^H} was new {inP} and did not know anyone. {^he} [sat alone|watched the others play|was too shy to say hello].
 One day, {he} saw {aF} who was [also alone|playing with a {colour} {T}|trying to reach a {colour} {T} in a tree]. {^H} [wanted to say something|did not know what to say|thought about it for a long time].
-[At last|Then], {H} said, "[Hello. My name is {name}|Hello. May I play with you|I like your {T}]." {^F} [looked up|smiled|was surprised]. "[Hello! I hoped that you would talk to me|Yes, please! I was so bored|How nice of you]," said {F}.
+[At last|Then], {H} said, "[Hello. I am {me}|Hello. May I play with you|I like your {T}]." {^F} [looked up|smiled|was surprised]. "[Hello! I hoped that you would talk to me|Yes, please! I was so bored|How nice of you]," said {F}.
 They [talked about everything|played all afternoon|found out that they both loved {hobby}]. [They laughed a lot|It was the best day for a long time].
 "Will you come back tomorrow?" asked {F}. "[Yes, and the day after, too|Of course|I will be here every day]," said {H}.
 """),
@@ -164,7 +164,7 @@ They looked at each other and [laughed|smiled]. "[It is true|That is the best tr
 {^H} did not boast. {^he} only [smiled|did {his} work|helped where {he} could].
 One day, {F} wanted to show how [strong|clever|brave] {fhe} was. {^fhe} [climbed up to the highest branch|tried to lift a big rock|ran across the thin ice]. But then {fhe} [could not get down|was stuck|slipped and fell].
 "Help!" shouted {F}. [Everyone looked away, but {H} came at once|Only {H} heard it]. {^H} [fetched a ladder|threw {fhim} a rope|called all the others], and soon {F} was safe.
-"[I was silly|I am sorry for my big words]," said {F}[ quietly|]. "[I do need help sometimes|You are the best, {name}]." "[Everyone needs help sometimes|Nobody can do everything]," said {H}.
+"[I was silly|I am sorry for my big words]," said {F}[ quietly|]. "[I do need help sometimes|You are the best, {dear}]." "[Everyone needs help sometimes|Nobody can do everything]," said {H}.
 """),
     ("a wish", """
 One [evening|night], {H} saw a [shooting star|bright star] over {P}. {^he} closed {his} eyes and made a wish. {^he} wished for [a friend|a {colour} {T}|a big adventure].
@@ -236,7 +236,7 @@ It had a [hole|small hole], but they mended it with [a leaf|some paper and glue]
 {^H} [was smaller than all the others|was the smallest of all]. "You are too small to play with us," said the others. That made {him} [sad|very sad].
 One day, {F_es} {T} fell into a [deep, narrow hole|narrow gap between two rocks]. [Everyone tried to get it|The big ones tried first], but they were all too big. {^F} [began to cry|did not know what to do].
 "I can do it," said {H}[ in a small voice|]. {^he} [crept into the hole|made {himself} thin and went in]. It was dark, but {he} was not afraid. [A moment later|Soon], {he} came back with the {T}.
-"[Hurray|Well done], {name}!" shouted [everyone|all the others]. From then on, nobody said that {H} was too small. "[Small can be just right|Everybody is good at something]," said {F}.
+"[Hurray|Well done], {dear}!" shouted [everyone|all the others]. From then on, nobody said that {H} was too small. "[Small can be just right|Everybody is good at something]," said {F}.
 """),
     ("being impatient", """
 {^H} could not wait. When there was [soup, {he} burned {his} mouth|a present, {he} opened it too early|a queue, {he} pushed to the front]. "[Have patience|All in good time]," said {his} {parent}, but {he} did not listen.
@@ -253,7 +253,7 @@ In the end, {F} came to look. "[I was not sure, but I came anyway|I was worried 
 """),
     ("a lonely giant", """
 Near {P} there lived a giant. Everyone was afraid of him because [he was so big|his voice was so loud]. But {H} [was curious|had heard him crying at night].
-One day, {he} [went up to his door|took a {colour} {T} as a present] and knocked. The ground shook. "WHO IS THERE?" [called|asked] the giant. "It is only me, {name}," said {H}. "[Why do you cry at night|I have brought you a present]."
+One day, {he} [went up to his door|took a {colour} {T} as a present] and knocked. The ground shook. "WHO IS THERE?" [called|asked] the giant. "It is only me, {me}," said {H}. "[Why do you cry at night|I have brought you a present]."
 The giant [sat down|bent down]. "[Nobody ever visits me|They all run away from me]," he said. "[I only want somebody to talk to|I would not hurt a fly]."
 So {H} [came every week|told him stories], and soon {he} brought {F0} and [all the others|many more]. The giant [let them ride on his shoulders|lifted them up so that they could see the sea].
 "[He is big, but his heart is even bigger|How could we be afraid of him]," said {F}.
@@ -269,7 +269,7 @@ There was a [young|small] dragon {inP} who could not breathe fire. When he tried
 {^H} [met him by chance|heard the laughing and came closer]. "[Do not listen to them|I like it]," {he} said. "[Fire is dangerous|Everyone can make fire], but [what you do is special|nobody else can do this]."
 Together they [practised|walked through {P}]. [The children loved it|Wherever they went, people smiled]. One day, there was a real fire {inP2}. The other dragons could only make it [bigger|worse].
 "[Now it is your turn|Go on, you can do it]," said {H}. The little dragon [took a deep breath and blew|blew as hard as he could], and the fire went out. Everyone [cheered|was saved].
-"[Being different is not bad|You were right], {name}," said the dragon. He was [proud and happy|never sad about it again].
+"[Being different is not bad|You were right], {dear}," said the dragon. He was [proud and happy|never sad about it again].
 """),
     ("going to sleep", """
 It was late, but {H} could not sleep. {^he} [turned left and turned right|counted sheep|looked at the ceiling]. "[I am not tired|Sleep does not want to come]," {he} said.
