@@ -83,6 +83,21 @@ class Failures:
         if where == CHECK or not isinstance(row, dict) or row.get("where") in (where, LOAD):
             self._change(lambda data: data["failures"].pop(_key(record), None))
 
+    def note_hooks(self, record: PluginRecord, hooks: list[str]) -> None:
+        """Keep what a check found the plugin to implement, for ``rbee plugins show``."""
+        row = {"version": record.version, "fingerprint": fingerprint(record), "hooks": hooks}
+        if self._data["hooks"].get(_key(record)) != row:
+            self._change(lambda data: data["hooks"].update({_key(record): row}))
+
+    def hooks(self, record: PluginRecord) -> list[str] | None:
+        """The hooks it implements, if it was checked as it is now."""
+        row = self._now()["hooks"].get(_key(record))
+        if not isinstance(row, dict) or row.get("version") != record.version:
+            return None
+        hooks = row.get("hooks")
+        known = isinstance(hooks, list) and row.get("fingerprint") == fingerprint(record)
+        return [str(hook) for hook in hooks] if known and isinstance(hooks, list) else None
+
     def conflict(self, name: str, rivals: Iterable[PluginRecord]) -> None:
         """Remember that several vendors answered to one reference of scheme ``name``."""
         row = {normalise(rival.dist): rival.version for rival in rivals}
@@ -113,7 +128,7 @@ class Failures:
             data = read_json(self.path)
         except (ValueError, OSError):
             data = {}
-        tables = {name: data.get(name) for name in ("failures", "conflicts")}
+        tables = {name: data.get(name) for name in ("failures", "conflicts", "hooks")}
         return {name: dict(table) if isinstance(table, dict) else {} for name, table in tables.items()}
 
     def _change(self, edit: Callable[[dict[str, dict[str, Any]]], object]) -> None:

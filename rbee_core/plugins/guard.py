@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import signal
 from collections.abc import Callable
-from typing import TYPE_CHECKING, TypeVar
+from typing import TYPE_CHECKING, Protocol, TypeVar
 
 from ..errors import ErrorCode, RbeeError, UsageError
-from .failures import LOAD, Failure, Failures
+from .failures import LOAD, Failure
 from .isolation import one_line, out_of_space, reason_of, signals_noted, stdout_diverted
 from .records import PluginRecord
 
@@ -34,15 +34,22 @@ class WrongTypeError(TypeError):
     """A hook returned something that its specification does not allow."""
 
 
+class Memory(Protocol):
+    """Where failures and passes are noted."""
+
+    def failed(self, record: PluginRecord, failure: Failure) -> None: ...
+    def passed(self, record: PluginRecord, where: str) -> None: ...
+
+
 class Guard:
     """Runs plugin code.
 
-    :param failures: where failures and passes are noted, or ``None`` in a child process, whose parent does that.
+    :param memory: where failures and passes are noted.
     :param strict: re-raise a plugin's exception as it is (``RBEE_STRICT_PLUGINS``), for authors and CI.
     """
 
-    def __init__(self, failures: Failures | None, *, strict: bool = False) -> None:
-        self.failures = failures
+    def __init__(self, memory: Memory, *, strict: bool = False) -> None:
+        self.memory = memory
         self.strict = strict
 
     def run(self, record: PluginRecord, where: str, action: Callable[[], T], *, job: Job | None = None) -> T:
@@ -63,8 +70,7 @@ class Guard:
                 raise KeyboardInterrupt  # the plugin swallowed it
             if signalled() == signal.SIGTERM:
                 raise SystemExit(128 + signal.SIGTERM)
-        if self.failures is not None:
-            self.failures.passed(record, where)
+        self.memory.passed(record, where)
         return result
 
     def _sort(
@@ -93,8 +99,7 @@ class Guard:
 
     def failed(self, record: PluginRecord, failure: Failure) -> RbeeError:
         """Remember a failure, and word it as the error to raise."""
-        if self.failures is not None:
-            self.failures.failed(record, failure)
+        self.memory.failed(record, failure)
         return describe(record, failure)
 
 

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import importlib
+import importlib.util
 import inspect
 import sys
 from collections.abc import Iterable
 from functools import reduce
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import importlib_metadata
@@ -16,7 +18,7 @@ from .. import hookspecs
 from ..errors import ErrorCode, RbeeError
 from . import missing
 from .failures import LOAD
-from .guard import FaultyPluginError, Guard, describe
+from .guard import FaultyPluginError, Guard, Memory, describe
 from .loaded import LoadedBackend, LoadedPlugin, LoadedVendor
 from .records import PluginRecord, normalise
 from .registry import Registry
@@ -35,15 +37,17 @@ class PluginManager:
 
     :param config: the settings in force.
     :param installed: the records to work with, instead of what is on ``sys.path`` (tests, child processes).
-    :param remember: note failures and passes; a child process leaves that to its parent.
+    :param memory: where failures and passes are noted, instead of the state folder; a child process leaves that to
+        its parent.
     """
 
     def __init__(
-        self, config: Config, *, installed: Iterable[PluginRecord] | None = None, remember: bool = True
+        self, config: Config, *, installed: Iterable[PluginRecord] | None = None, memory: Memory | None = None
     ) -> None:
         self.config = config
         self.registry = Registry(config, installed)
-        self.guard = Guard(self.registry.failures if remember else None, strict=config["strict_plugins"])
+        self._in_child = memory is not None
+        self.guard = Guard(memory or self.registry.failures, strict=config["strict_plugins"])
         self._loaded: dict[tuple[str, str, str], LoadedPlugin] = {}
 
     # --- what there is ----------------------------------------------------------------------------------------------
@@ -112,9 +116,14 @@ class PluginManager:
 
         :raises RbeeError: ``PLUGIN_CONFLICT`` or ``PLUGIN_ERROR``.
         """
-        import typer
+        return self.load_command(self.choose("command", name))
 
-        record = self.choose("command", name)
+    def load_command(self, record: PluginRecord) -> Any:
+        """Import the Typer application of one command plugin.
+
+        :raises RbeeError: ``PLUGIN_ERROR``.
+        """
+        import typer
 
         def load() -> Any:
             found = resolve(record)
@@ -148,7 +157,7 @@ class PluginManager:
         """
         if record.key not in self._loaded:
             failure = self.registry.failures.of(record)
-            if failure is not None and failure.fatal and self.guard.failures is not None:
+            if failure is not None and failure.fatal and not self._in_child:
                 raise describe(record, failure)
             plugins = self.guard.run(record, LOAD, lambda: register(record))
             self._loaded[record.key] = _CLASSES[record.kind](record, plugins, self.guard)
@@ -167,6 +176,18 @@ def resolve(record: PluginRecord) -> Any:
     # Installed a moment ago, in this very process: the import system's folder listings may be older than that.
     importlib.invalidate_caches()
     return reduce(getattr, path, importlib.import_module(module))
+
+
+def package_folder(record: PluginRecord) -> Path:
+    """The folder of the package that a worker's entry point names, without importing that package.
+
+    :raises FaultyPluginError: there is no such package.
+    """
+    importlib.invalidate_caches()
+    spec = importlib.util.find_spec(record.entry_point.partition(":")[0].strip())
+    if spec is None or not spec.submodule_search_locations:
+        raise FaultyPluginError(f"there is no package {record.entry_point}")
+    return Path(next(iter(spec.submodule_search_locations)))
 
 
 def register(record: PluginRecord) -> pluggy.PluginManager:
