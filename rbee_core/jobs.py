@@ -109,7 +109,7 @@ class Job:
                 return
             self._last_progress = now
         action = f"{self._stage or 'job'}_progress"
-        facts = {"done": done, "total": total} | ({"file": file} if file else {})
+        facts: dict[str, Any] = {"done": done, "total": total} | ({"file": file} if file else {})
         self.emit(action, f"{done} of {total or '?'} bytes", level=Level.DEBUG, **facts)
 
     def log(self, line: str) -> None:
@@ -133,7 +133,12 @@ class Job:
         :raises RbeeError: ``CANCELLED``.
         """
         if self.cancelled:
-            raise RbeeError(ErrorCode.CANCELLED, "Interrupted.", "What was downloaded is kept; run it again to go on.")
+            raise self.interruption()
+
+    @staticmethod
+    def interruption() -> RbeeError:
+        """The error that ends a cancelled job."""
+        return RbeeError(ErrorCode.CANCELLED, "Interrupted.", "What was done so far is kept; run it again to go on.")
 
     def wait(self, seconds: float) -> None:
         """Sleep, but wake up and raise when cancelled."""

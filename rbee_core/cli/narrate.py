@@ -121,6 +121,9 @@ def narrated_job(options: JobOptions | None = None, *, json: bool = False) -> It
     try:
         with cancelling(job), job.running():
             yield job
+    except KeyboardInterrupt:
+        # From here on it is an outcome like any other, so that it is worded, and is JSON where that was asked for.
+        raise job.interruption() from None
     finally:
         show.close()
 
