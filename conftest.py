@@ -1,3 +1,3 @@
 """Fixtures for every test of this repository."""
 
-pytest_plugins = ["rbee_core.testing.fixtures"]
+pytest_plugins = ["rbee_core.testing.fixtures", "rbee_core.testing.hub.fixtures"]

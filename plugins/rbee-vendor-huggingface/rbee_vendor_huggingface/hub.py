@@ -9,6 +9,7 @@ from itertools import islice
 from typing import TYPE_CHECKING, Any, TypeVar
 from urllib.parse import urlsplit
 
+from rbee_core import __version__
 from rbee_core.contracts import Digest
 from rbee_core.errors import ErrorCode, RbeeError
 from rbee_core.transfer import Retry, Tally, listen
@@ -48,7 +49,7 @@ class Hub:
         self._job = job
         self.endpoint = constants.ENDPOINT
         self._require_online(constants.is_offline_mode())
-        self.headers = self._checked(build_hf_headers(library_name="rbee"))
+        self.headers = self._checked(build_hf_headers(library_name="rbee", library_version=__version__))
 
     @property
     def has_token(self) -> bool:
@@ -76,7 +77,7 @@ class Hub:
         from huggingface_hub import HfApi
         from huggingface_hub.hf_api import RepoFile as HubFile
 
-        api = HfApi(library_name="rbee")
+        api = HfApi(library_name="rbee", library_version=__version__)
         stall = self._job.options.stall_timeout
         (info,) = self._ask(repo, revision, lambda: [api.model_info(repo, revision=revision, timeout=stall)])
         commit = info.sha
