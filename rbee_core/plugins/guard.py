@@ -84,9 +84,7 @@ class Guard:
         if isinstance(error, RbeeError | UsageError) and where != LOAD:
             raise error
         if job is not None and job.cancelled:
-            raise RbeeError(
-                ErrorCode.CANCELLED, "Interrupted.", "What was done so far is kept; run it again to go on."
-            ) from error
+            raise job.interruption() from error
         if out_of_space(error):
             raise RbeeError(
                 ErrorCode.INSUFFICIENT_DISK,
