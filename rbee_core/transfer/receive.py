@@ -164,17 +164,17 @@ def _complete_already(source: Source, dest: Path, tally: Tally) -> DownloadedFil
     """The file that an earlier attempt completed, if its bytes are still the promised ones."""
     if source.digest is None:
         return None
+    hashes = Hashes(source)
     try:
         status = dest.lstat()
-    except FileNotFoundError:
-        return None
-    if not S_ISREG(status.st_mode) or source.size not in (None, status.st_size):
-        return None
-    hashes = Hashes(source)
-    with dest.open("rb") as reader:
-        while chunk := reader.read(_CHUNK):
-            hashes.update(chunk)
-            tally.check()
+        if not S_ISREG(status.st_mode) or source.size not in (None, status.st_size):
+            return None
+        with dest.open("rb") as reader:
+            while chunk := reader.read(_CHUNK):
+                hashes.update(chunk)
+                tally.check()
+    except OSError:
+        return None  # not there, or not readable: what is received takes its place
     if not hashes.matches:
         return None
     tally.add(status.st_size, source.name)
