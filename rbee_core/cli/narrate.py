@@ -107,7 +107,7 @@ def narrator(*, json: bool) -> Narrator:
     """The way to show events that suits where standard error goes."""
     if json:
         return Silent()
-    return Bars() if sys.stderr.isatty() else Lines()
+    return Bars() if sys.stderr.isatty() and not output.no_color() else Lines()
 
 
 @contextmanager

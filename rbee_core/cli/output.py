@@ -54,8 +54,21 @@ def console(*, stderr: bool = False) -> Console:
     from rich.console import Console
 
     stream = sys.stderr if stderr else sys.stdout
-    width = None if stream.isatty() else int(os.environ.get("COLUMNS", "240"))
-    return Console(stderr=stderr, highlight=False, emoji=False, width=width, soft_wrap=not stream.isatty())
+    plain = not stream.isatty() or no_color()
+    return Console(
+        stderr=stderr,
+        highlight=False,
+        emoji=False,
+        width=None if stream.isatty() else int(os.environ.get("COLUMNS", "240")),
+        soft_wrap=not stream.isatty(),
+        # Without a colour system there is no bold and no italic either.
+        color_system=None if plain else "auto",
+    )
+
+
+def no_color() -> bool:
+    """Whether the person wants neither colour nor a bar (https://no-color.org)."""
+    return bool(os.environ.get("NO_COLOR"))
 
 
 def note(text: str) -> None:
