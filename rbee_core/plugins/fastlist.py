@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import sys
 
 from ..config import Config
 from .records import discover
@@ -14,4 +15,5 @@ def listing(config: Config | None = None) -> str:
     :raises UsageError: a setting is malformed; the full command line words that properly.
     """
     rows = [record.row() for record in discover(config or Config())]
-    return json.dumps({"plugins": rows}, indent=2, ensure_ascii=False) + "\n"
+    plain = "utf" not in (sys.stdout.encoding or "").lower()
+    return json.dumps({"plugins": rows}, indent=2, ensure_ascii=plain) + "\n"

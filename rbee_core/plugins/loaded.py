@@ -81,7 +81,7 @@ class LoadedVendor(LoadedPlugin):
 
         def check(answer: Any) -> DownloadResult:
             if isinstance(answer, int) and not isinstance(answer, bool):
-                return _found_in(dest, answer)
+                return _found_in(dest, answer, sum(file.size for file in job.present.values()))
             if not isinstance(answer, DownloadResult):
                 raise wrong(answer, "a DownloadResult or a number of bytes")
             return answer
@@ -140,8 +140,11 @@ def _optional(expected: type[T]) -> Callable[[Any], T | None]:
     return check
 
 
-def _found_in(dest: Path, total: int) -> DownloadResult:
-    """The result of a vendor that only counts: every file in ``dest`` but what is left of unfinished transfers."""
+def _found_in(dest: Path, total: int, elsewhere: int) -> DownloadResult:
+    """The result of a vendor that only counts: every file in ``dest`` but what is left of unfinished transfers.
+
+    :param elsewhere: bytes of the model that the store has already, which the vendor may have counted.
+    """
     if total < 0:
         raise WrongTypeError(f"returned {total} bytes")
     files = [
@@ -150,7 +153,7 @@ def _found_in(dest: Path, total: int) -> DownloadResult:
         if path.is_file() and not _unfinished(path.relative_to(dest))
     ]
     there = sum(file.size for file in files)
-    if not files or there < total:
+    if not files or there + elsewhere < total:
         raise WrongTypeError(f"returned {total} bytes, but {there} are in the folder")
     return DownloadResult(files=files)
 

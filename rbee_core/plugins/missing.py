@@ -24,7 +24,7 @@ _VENDORS = {
 }
 _BACKENDS = {name: f"rbee-backend-{name}" for name in ("cpu", "cuda", "rocm", "metal")}
 _COMMANDS = {"recipes": "rbee-recipes"}
-_SEARCH = "Third-party plugins are packages with 'rbee' in their names: look for one on https://pypi.org/search/?q=rbee"
+_SEARCH = "Third-party plugins are packages with 'rbee' in their names: search the Python package index for rbee"
 
 
 def vendor_dist(ref: ModelRef) -> str | None:

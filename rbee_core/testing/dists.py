@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import hashlib
 from collections.abc import Mapping
+from dataclasses import dataclass
 from pathlib import Path
 from textwrap import dedent
 
@@ -49,3 +50,61 @@ def make_dist(
         record.append(f"{file},sha256={digest},{len(text.encode())}\n")
     (info / "RECORD").write_text("".join(record) + f"{info.name}/RECORD,,\n", encoding="utf-8")
     return info
+
+
+#: A vendor that works, fetching five bytes; ``{marker}`` in a source is the folder's marker file.
+VENDOR = dedent("""
+    from rbee_core import hookimpl
+
+    class Vendor:
+        @hookimpl
+        def supports_model(self, ref):
+            return True
+
+        @hookimpl
+        def download_model(self, ref, dest):
+            (dest / "model.bin").write_bytes(b"hello")
+            return 5
+    """)
+
+#: A backend that works; ``{name}`` is its own.
+BACKEND = dedent("""
+    from rbee_core import hookimpl
+    from rbee_core.contracts import Device
+
+    class Backend:
+        @hookimpl
+        def detect_hardware(self):
+            return [
+                Device(id="GPU-0", backend="{name}", name="Toy", memory_total=2, memory_free=1, architecture="toy")
+            ]
+    """)
+
+
+@dataclass(slots=True)
+class PluginFolder:
+    """A folder of hand-made plugins; ``rbee`` finds them when it is on ``PYTHONPATH``."""
+
+    path: Path
+
+    @property
+    def marker(self) -> Path:
+        """A file for a plugin to leave when its code runs."""
+        return self.path / "imported"
+
+    def add(
+        self, kind: str, name: str, source: str, *, dist: str | None = None, version: str = "1.0", attribute: str = ""
+    ) -> Path:
+        """Install a distribution with one entry point and one module of its own.
+
+        :param source: the module, where ``{name}`` and ``{marker}`` are filled in.
+        :param dist: the distribution's name; ``rbee-KIND-NAME`` if not given.
+        :param attribute: what the entry point names in the module: ``Vendor`` or ``Backend`` if not given.
+        :returns: the module's file.
+        """
+        dist = dist or f"rbee-{kind}-{name}"
+        module = dist.replace("-", "_")
+        text = dedent(source).replace("{name}", name).replace("{marker}", self.marker.as_posix())
+        value = f"{module}:{attribute or kind.capitalize()}"
+        make_dist(self.path, dist, version, {f"rbee.{kind}s": {name: value}}, {f"{module}.py": text})
+        return self.path / f"{module}.py"
