@@ -26,7 +26,9 @@ if TYPE_CHECKING:
 
     from ..jobs import Job
 
-_FIRST_PAUSE, _LAST_PAUSE = 0.002, 0.1
+_FIRST_PAUSE, _LAST_PAUSE = 0.002, 0.05
+# Seconds after which a wait is worth telling.
+_TELL_AFTER = 0.25
 # What flock answers on file systems without it (some NFS, FUSE and container mounts).
 _NO_FLOCK = {errno.ENOSYS, errno.ENOLCK, errno.ENOTSUP, errno.EOPNOTSUPP, errno.EINVAL}
 
@@ -111,7 +113,7 @@ class _Patience:
     def wait(self) -> None:
         if self.timeout is not None and self.waited >= self.timeout:
             raise TimeoutError(f"{self.name} is held by {_read_holder(self.base) or 'another process'}")
-        if self.pause >= _LAST_PAUSE:
+        if self.waited >= _TELL_AFTER:
             self._tell()
         begun = time.monotonic()
         if self.job is None:
@@ -119,7 +121,7 @@ class _Patience:
         else:
             self.job.wait(self.pause)
         self.waited += time.monotonic() - begun
-        self.pause = min(self.pause * 1.5, _LAST_PAUSE)
+        self.pause = min(self.pause * 1.2, _LAST_PAUSE)
 
     def _tell(self) -> None:
         now = _read_holder(self.base)

@@ -46,6 +46,8 @@ def _entry(raw: Any, root: Path, updated_at: str) -> Any:
         "status": status.value,
         "added_at": updated_at if _is_time(updated_at) else timestamp(),
     }
+    if raw.get("metadata") is None:
+        entry["metadata"] = {}
     if isinstance(raw.get("backends"), list):
         entry["backends"] = [name.lower() if isinstance(name, str) else name for name in raw["backends"]]
     return entry

@@ -49,14 +49,12 @@ class Publisher:
         blobs = [self._blob(file, path) for file, path in zip(files, staged, strict=True)]
         self.blobs.sync()
         new = self._temporary("new")
-        new.mkdir(parents=True)
         try:
+            new.mkdir(parents=True)
             self._fill(new, files, blobs)
             self._swap(new, target)
-        except BaseException:
-            remove_tree(new)
-            raise
-        self._tidy()
+        finally:
+            self._tidy()
         return target
 
     def _staged(self, staging: Path, file: ModelFile) -> Path | None:
