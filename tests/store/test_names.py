@@ -86,30 +86,20 @@ def test_long_ids_keep_apart() -> None:
 
 
 @pytest.mark.parametrize(
-    "entry_id", ["", "  ", "a\0b", "a\nb", "a\x1bb", "a\x85b", "a\u2028b", "a\ud800", "x" * 1025, "é" * 513]
+    "name", ["a", "a/b.gguf", ".gitattributes", "sub/.x", "a b", "..a", "A/a", "1_Pooling/config.json", "é"]
 )
-def test_what_is_no_id(entry_id: str) -> None:
-    with pytest.raises(RbeeError) as raised:
-        escape_id(entry_id)
-    assert raised.value.code is ErrorCode.INVALID_REF
+def test_plain_names_are_joined(name: str, tmp_path: Path) -> None:
+    assert safe_join(tmp_path, name) == tmp_path / name
 
 
 @pytest.mark.parametrize(
-    "name", ["a", "a/b.gguf", ".gitattributes", "sub/.x", "a b", "..a", "a..", "A/a", "1_Pooling/config.json", "é"]
-)
-def test_plain_names_are_joined(name: str, tmp_path: Path) -> None:
-    if name == "a..":
-        pytest.raises(RbeeError, safe_join, tmp_path, name)  # Windows would drop the dots
-    else:
-        assert safe_join(tmp_path, name) == tmp_path / name
-
 
 @pytest.mark.parametrize(
     "name",
     [
         "", "/etc/passwd", "//host/share", "../x", "a/../../x", "a/..", ".", "./a", "a//b", "a/", "a\\b", "..\\x",
-        "C:x", "c:/x", "a\0b", "a\nb", "a\x7f", "a\u2029", "con", "NUL.txt", "a/com1.gguf", "aux .x", "a.", "a ", "a /b",
-        "x" * 256, "é" * 128, "/".join(["ab"] * 400), "\ud800",
+        "C:x", "c:/x", "a\0b", "a\nb", "a\x7f", "a\u2029", "con", "NUL.txt", "a/com1.gguf", "aux .x", "a.", "a..", "a ",
+        "a /b", "x" * 256, "é" * 128, "/".join(["ab"] * 400), "\ud800",
     ],
 )  # fmt: skip
 def test_unsafe_names_are_refused(name: str, tmp_path: Path) -> None:
