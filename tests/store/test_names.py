@@ -93,8 +93,6 @@ def test_plain_names_are_joined(name: str, tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-
-@pytest.mark.parametrize(
     "name",
     [
         "", "/etc/passwd", "//host/share", "../x", "a/../../x", "a/..", ".", "./a", "a//b", "a/", "a\\b", "..\\x",
