@@ -32,7 +32,9 @@ class Handler(BaseHTTPRequestHandler):
 
         split = urlsplit(self.path)
         headers = {name.lower(): value for name, value in self.headers.items()}
-        self.hub.requests.append(Seen(self.server_name, self.command, unquote(split.path), split.query, headers))
+        seen = Seen(self.server_name, self.command, unquote(split.path), split.query, headers)
+        self.hub.requests.append(seen)
+        self.hub.on_request(seen)
         self.fault = self.hub.faults.take(self.command, unquote(split.path))
         self.body = self.rfile.read(int(self.headers.get("Content-Length") or 0))
         try:
@@ -125,8 +127,11 @@ class HubHandler(Handler):
     def answer(self, path: str, query: dict[str, str]) -> None:
         """Find out what is asked for."""
         parts = [unquote(part) for part in path.removeprefix(self.hub.prefix).lstrip("/").split("/")]
+        old = next((old for old in self.hub.renamed if f"/{old}/" in path + "/"), None)
         if not path.startswith(self.hub.prefix + "/"):
             self.refuse(404, "", "Not found")
+        elif old is not None:
+            self.reply(307, b"", {"Location": self.path.replace(old, self.hub.renamed[old], 1)})
         elif parts[:2] == ["api", "models"] and len(parts) >= 4:
             self._model(f"{parts[2]}/{parts[3]}", parts[4:], query)
         elif len(parts) > 4 and parts[2] == "resolve":
@@ -148,10 +153,6 @@ class HubHandler(Handler):
     # --- the API ----------------------------------------------------------------------------------------------------
 
     def _model(self, name: str, rest: list[str], query: dict[str, str]) -> None:
-        if name in self.hub.renamed:
-            target = self.path.replace(name, self.hub.renamed[name], 1)
-            self.reply(307, b"", {"Location": target})
-            return
         repo = self._repo(name)
         if repo is None:
             return

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from fnmatch import fnmatchcase
 from http.server import ThreadingHTTPServer
@@ -41,6 +41,7 @@ class FakeHub:
         self.tokens = {TOKEN}
         self.page_size = 1000
         self.requests: list[Seen] = []
+        self.on_request: Callable[[Seen], object] = lambda seen: None
         self.faults = Faults()
         self.prefix = prefix
         self.closing = threading.Event()
