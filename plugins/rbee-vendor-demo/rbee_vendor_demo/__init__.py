@@ -1,7 +1,7 @@
 """A vendor in one file: it serves ``demo:stories``, a tiny real language model that travels inside this package.
 
 To write a vendor of your own, copy this file: say which references are yours, say what they consist of, and put the
-bytes where the core asks for them. Everything heavy is imported inside the hook that needs it, so that rbee starts fast.
+bytes where the core asks for them. Whatever takes time to import is imported inside the hook that needs it.
 """
 
 from __future__ import annotations
