@@ -22,7 +22,7 @@ def drive(
     dest: Path | None = None,
     *,
     env: Mapping[str, str] | None = None,
-    tries: int | None = None,
+    backoff: float | None = None,
     timeout: float = 60,
     user: int | None = None,
     **options: Any,
@@ -30,10 +30,11 @@ def drive(
     """Call ``resolve_model`` or ``download_model`` of the vendor that declares the reference's scheme.
 
     :param options: of the job (`rbee_core.jobs.JobOptions`).
-    :param tries: shortens the waits between tries, and makes them so many.
+    :param backoff: the first wait between two tries, in seconds, in place of the real one.
+    :param user: do the work as this user, when run by root.
     :returns: ``{"result": …}`` or ``{"error": {"code", "message", "hint"}}``, each with ``events`` and ``output``.
     """
-    settings = json.dumps({"options": options, "tries": tries, "user": user})
+    settings = json.dumps({"options": options, "backoff": backoff, "user": user})
     done = subprocess.run(
         [sys.executable, "-m", "rbee_core.testing.drive", hook, ref, str(dest or ""), settings],
         env=clean_env(env),
@@ -62,9 +63,8 @@ def main(hook: str, text: str, dest: str, settings: str) -> dict[str, Any]:
     given: dict[str, Any] = wanted["options"]
     options: dict[str, Any] = {k: tuple(v) if isinstance(v, list) else v for k, v in given.items()}
     job = Job(listener=lambda event: events.append(event.wire()), options=JobOptions(**options))
-    if wanted["tries"]:
-        module = sys.modules[receive.__module__]
-        vars(module).update(BACKOFF=0.01, TRIES=wanted["tries"])
+    if wanted["backoff"] is not None:
+        vars(sys.modules[receive.__module__])["BACKOFF"] = wanted["backoff"]
     try:
         ref = ModelRef.parse(text)
         (entry,) = [e for e in entry_points(group="rbee.vendors") if e.name == ref.scheme]

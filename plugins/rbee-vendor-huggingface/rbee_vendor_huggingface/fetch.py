@@ -17,7 +17,6 @@ if TYPE_CHECKING:
     from .hub import Hub
     from .listing import RepoFile, Repository
 
-_CHUNK = 1 << 20
 #: The Hub's delivery network refuses to send more than 50 GB in one answer; longer files are asked for in spans.
 SPAN = 32 * 10**9
 _CONTENT_RANGE = re.compile(r"bytes (\d+)-(\d+)/(\d+|\*)")
@@ -66,7 +65,7 @@ class RemoteFile:
                 "GET", self._url, headers=headers, timeout=timeout, follow_redirects=True
             ) as response:
                 self._check(response, offset)
-                yield from response.iter_raw(_CHUNK)
+                yield from response.iter_raw()  # pieces as they come: what arrived before a cut is kept
         except httpx2.TimeoutException:
             raise TimeoutError(f"no byte for {self._stall:g} seconds") from None
         except (httpx2.TransportError, httpx2.TooManyRedirects, httpx2.StreamError) as error:

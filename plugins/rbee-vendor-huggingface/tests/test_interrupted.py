@@ -1,0 +1,87 @@
+"""Downloads that are killed, interrupted or wrong, through the command line."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import threading
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from rbee_core.testing.cli import RbeeHome
+from rbee_core.testing.hub import FakeHub
+
+DATA = os.urandom(3_000_000)
+SENT = 1_500_000
+#: The file on the delivery network; the Hub's own address of it has one part more.
+CDN = "/org/m/" + "?" * 40 + "/m.gguf"
+
+
+@pytest.fixture
+def rbee(rbee: RbeeHome, hub: FakeHub) -> RbeeHome:
+    rbee.env |= hub.env()
+    hub.repo("org/m", {"m.gguf": DATA})
+    return rbee
+
+
+def begun(rbee: RbeeHome, hub: FakeHub) -> subprocess.Popen[str]:
+    """Start a download, and come back when half of it has arrived and nothing more comes."""
+    hub.fault(CDN, stall_after=SENT, times=None)
+    process = rbee.start("models", "download", "org/m")
+    tick = threading.Event()
+    for _ in range(600):
+        if any(part.stat().st_size == SENT for part in rbee.models.rglob("*.part")):
+            return process
+        assert process.poll() is None, process.communicate()
+        tick.wait(0.1)
+    raise AssertionError("the download did not get on")
+
+
+def finished(rbee: RbeeHome, hub: FakeHub) -> list[str | None]:
+    """Run it to its end; the ranges that were asked for."""
+    hub.faults.clear()
+    hub.requests.clear()
+    done = rbee("models", "download", "org/m", "--json")
+    assert done.returncode == 0, done.stderr
+    entry: dict[str, Any] = json.loads(done.stdout)
+    assert Path(entry["path"]).read_bytes() == DATA
+    assert list(rbee.models.rglob("*.part*")) == []
+    return [seen.headers.get("range") for seen in hub.seen(server="cdn")]
+
+
+def published(rbee: RbeeHome) -> list[Path]:
+    """What is visible as a model or as a blob."""
+    return [path for name in ("models", "blobs") for path in (rbee.models / name).rglob("*") if path.is_file()]
+
+
+@pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGINT, signal.SIGTERM])
+def test_stopped_and_run_again_fetches_only_the_rest(rbee: RbeeHome, hub: FakeHub, number: signal.Signals) -> None:
+    process = begun(rbee, hub)
+    process.send_signal(number)
+    process.communicate(timeout=20)
+    assert process.returncode == {signal.SIGKILL: -9, signal.SIGINT: 130, signal.SIGTERM: 143}[number]
+    assert published(rbee) == []
+    assert finished(rbee, hub) == [f"bytes={SENT}-"]
+
+
+def test_wrong_bytes_of_the_right_size_are_not_published(rbee: RbeeHome, hub: FakeHub) -> None:
+    hub.fault(CDN, corrupt=True, times=None)
+    done = rbee("models", "download", "org/m", "--json")
+    assert done.returncode == 1
+    assert '"CHECKSUM_MISMATCH"' in done.stderr
+    assert published(rbee) == []
+    (entry,) = json.loads(rbee("models", "catalog", "--json").stdout)["models"]
+    assert entry["status"] == "Failed"
+    assert finished(rbee, hub) == [None]
+
+
+def test_two_at_once_share_one_download(rbee: RbeeHome, hub: FakeHub) -> None:
+    both = [rbee.start("models", "download", "org/m", "--json") for _ in range(2)]
+    answers = [process.communicate(timeout=100) for process in both]
+    assert [process.returncode for process in both] == [0, 0], answers
+    assert answers[0][0] == answers[1][0]
+    assert len(hub.seen(server="cdn")) == 1
