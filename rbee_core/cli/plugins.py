@@ -40,6 +40,8 @@ class Status(StrEnum):
     CONFLICT = "conflict"
 
 
+#: Characters of width from which on the table has a column for reasons.
+_WIDE = 100
 _STYLES = {"active": "green", "disabled": "dim", "error": "red", "incompatible": "red", "conflict": "yellow"}
 
 Name = Annotated[str, typer.Argument(metavar="NAME", help="An entry point, or a distribution for all it brings.")]
@@ -258,17 +260,24 @@ def _print_result(record: PluginRecord, result: Checked | None) -> None:
 
 
 def _print_table(records: list[PluginRecord]) -> None:
-    reasons = any(record.reason for record in records)
-    table = output.table("kind", "name", "status", "distribution", "version", *(["reason"] if reasons else []))
+    """Draw the list; where a column of reasons would be too narrow to read, they stand below it."""
+    screen = output.console()
+    reasons = [record for record in records if record.reason]
+    aside = reasons and screen.width >= _WIDE
+    table = output.table("kind", "name", "status", "distribution", *(["reason"] if aside else []))
+    for column in table.columns[0], table.columns[2]:
+        column.no_wrap = True
     before = ""
     for record in records:
         if before and record.kind != before:
             table.add_section()
         cells = [_plain(record.kind if record.kind != before else ""), _plain(record.name), _status(record.status)]
-        cells += [_plain(record.dist), _plain(record.version)]
-        table.add_row(*cells, *([_plain(record.reason or "")] if reasons else []))
+        cells.append(_plain(record.title))
+        table.add_row(*cells, *([_plain(record.reason or "")] if aside else []))
         before = record.kind
-    output.console().print(table)
+    screen.print(table)
+    for record in [] if aside else reasons:
+        screen.print(_plain(f"{record.name} ({record.dist}): {record.reason}"))
 
 
 def _print_details(facts: dict[str, Any]) -> None:
@@ -302,7 +311,7 @@ def _status(status: str) -> Text:
 
 
 def _plain(cell: str) -> Text:
-    """A plugin names itself: nothing it says is taken for markup or for control characters."""
+    """What a plugin says of itself, as text: never markup, never control characters."""
     from rich.text import Text
 
     return Text("".join(c if c.isprintable() else "?" for c in cell), overflow="fold")

@@ -73,7 +73,7 @@ class PluginSettings:
 
     def _keep_damaged(self) -> None:
         try:
-            read_json(self.path)
+            _parse(read_json(self.path))
         except (ValueError, OSError):
             self.path.replace(self.path.with_name("plugins.json.damaged"))
 
