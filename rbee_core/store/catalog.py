@@ -19,8 +19,10 @@ from .catalog_file import (
     VERSION,
     BrokenCatalogError,
     Catalog,
+    Change,
     Document,
     entries,
+    no_collection,
     parse,
     refuse_version,
     timestamp,
@@ -31,6 +33,8 @@ from .catalog_file import (
 from .locks import lock
 from .migrate import migrate
 from .names import check_id
+from .splice import splice
+from .stamp import Stamp
 
 OnProblem = Callable[[str], None]
 Entries = list[ModelEntry]
@@ -82,6 +86,7 @@ class FsCatalog:
         self.root = Path(os.path.abspath(root))  # noqa: PTH100 — normalises, and does not follow links
         self.file = self.root / NAME
         self.backup = self.root / BACKUP
+        self._stamp = Stamp(self.root / "locks" / "catalog.stamp")
         self.on_problem = on_problem or logging.getLogger("rbee.store").warning
 
     # --- reading ----------------------------------------------------------------------------------------------------
@@ -92,14 +97,12 @@ class FsCatalog:
         :raises RbeeError: ``CATALOG_CORRUPT``: of a newer version, or broken and so is its backup.
         """
         document = self._read()
-        models: list[ModelEntry] = []
-        problems: list[str] = []
-        for item in entries(document, self.root):
-            if isinstance(item, str):
-                problems.append(item)
-                self.on_problem(item)
-            else:
-                models.append(item)
+        with no_collection():
+            items = list(entries(document, self.root))
+        models = [item for item in items if not isinstance(item, str)]
+        problems = [item for item in items if isinstance(item, str)]
+        for problem in problems:
+            self.on_problem(problem)
         models.sort(key=lambda entry: entry.id)
         return Catalog(document.version, document.pool_id, document.updated_at, models, problems)
 
@@ -152,7 +155,7 @@ class FsCatalog:
             ``INSUFFICIENT_DISK``; ``CATALOG_CORRUPT``.
         """
         raw = self._raw(entry)
-        self._change(lambda document: document.put(raw), f"adding {entry.id}")
+        self._change(entry.id, lambda old: raw, f"adding {entry.id}")
 
     def add(self, entry: ModelEntry) -> None:
         """As `put`, but only if there is no such id yet.
@@ -161,14 +164,14 @@ class FsCatalog:
         """
         raw = self._raw(entry)
 
-        def put_new(document: Document) -> None:
-            if document.find(entry.id) is not None:
+        def put_new(old: dict[str, Any] | None) -> dict[str, Any]:
+            if old is not None:
                 raise RbeeError(
                     ErrorCode.MODEL_EXISTS, f"{entry.id!r} is in the catalog already.", f"rbee models show {entry.id}"
                 )
-            document.put(raw)
+            return raw
 
-        self._change(put_new, f"adding {entry.id}")
+        self._change(entry.id, put_new, f"adding {entry.id}")
 
     def update(self, entry_id: str, change: Callable[[ModelEntry], ModelEntry]) -> ModelEntry:
         """Change one entry under the lock, so that nobody else's change is lost.
@@ -178,22 +181,20 @@ class FsCatalog:
         """
         changed: list[ModelEntry] = []
 
-        def apply(document: Document) -> None:
-            index = document.find(entry_id)
-            entry = None if index is None else self._entry(document.models[index])
+        def apply(old: dict[str, Any] | None) -> dict[str, Any]:
+            entry = None if old is None else self._entry(old)
             if entry is None:
                 raise RbeeError(
                     ErrorCode.MODEL_NOT_FOUND,
                     f"{entry_id!r} is not in the catalog.",
                     "See what is there: rbee models catalog",
                 )
-            new = change(entry)
-            if new.id != entry_id:
+            changed.append(change(entry))
+            if changed[0].id != entry_id:
                 raise ValueError(f"an update cannot change the id {entry_id!r}")
-            document.put(self._raw(new))
-            changed.append(new)
+            return self._raw(changed[0])
 
-        self._change(apply, f"updating {entry_id}")
+        self._change(entry_id, apply, f"updating {entry_id}")
         return changed[0]
 
     def set_state(self, entry_id: str, state: LifecycleState) -> None:
@@ -209,7 +210,7 @@ class FsCatalog:
         if self._read().find(entry_id) is None:
             return False
         found: list[bool] = []
-        self._change(lambda document: found.append(document.drop(entry_id)), f"removing {entry_id}")
+        self._change(entry_id, lambda old: found.append(old is not None), f"removing {entry_id}")
         return found[0]
 
     def _raw(self, entry: ModelEntry) -> dict[str, Any]:
@@ -219,11 +220,17 @@ class FsCatalog:
         except ValueError as error:
             raise RbeeError(ErrorCode.UNSAFE_PATH, f"{entry.id} cannot be in the catalog: {error}") from None
 
-    def _change(self, change: Callable[[Document], object], doing: str) -> None:
+    def _change(self, entry_id: str, change: Change, doing: str) -> None:
         with disk_errors(str(self.file)), self._lock(doing):
-            document = self._settle()
-            change(document)
-            self._write(document)
+            now = timestamp()
+            mine = self._stamp.written_by_us(self.file, self.backup)
+            data = None if mine is None else splice(mine, entry_id, change, now)
+            if data is None:
+                document = self._settle()
+                document.change(entry_id, change)
+                document.updated_at = now
+                data = document.encode()
+            self._write(data)
 
     # --- the file ---------------------------------------------------------------------------------------------------
 
@@ -253,7 +260,8 @@ class FsCatalog:
             document = migrate(old.found, self.root)
             if write:
                 kept = rescue.keep_original(self.file, data)
-                self._write(document)
+                document.updated_at = timestamp()
+                self._write(document.encode())
                 self.on_problem(f"{self.file} was of version 1.0 and has been migrated; the original is {kept.name}.")
             return document
         except BrokenCatalogError as error:
@@ -304,12 +312,10 @@ class FsCatalog:
             raise _NeedsMigration(found)
         raise refuse_version(self.file, found["version"])
 
-    def _write(self, document: Document) -> None:
+    def _write(self, data: bytes) -> None:
         """Write the file and its backup. The lock is held."""
-        document.updated_at = timestamp()
-        data = document.encode()
-        self.root.mkdir(parents=True, exist_ok=True)
         rescue.write_with_backup(self.file, self.backup, data)
+        self._stamp.note(self.file)
 
 
 class _NeedsMigration(Exception):  # noqa: N818 — not an error, but the other way that parsing ends
