@@ -14,10 +14,15 @@ WorkerId = Annotated[str, StringConstraints(pattern=r"^[a-z](?:-?[a-z0-9])+$", m
 
 
 class PipBuild(Contract):
-    """What a ``pip`` build installs into the worker's environment: requirement strings (PEP 508), and where from."""
+    """What a ``pip`` build installs into the worker's environment: requirement strings (PEP 508), and where from.
+
+    ``include_self`` copies the Python package that carries the ``worker.toml`` in beside them, so that no index needs to
+    know it.
+    """
 
     requirements: list[str] = Field(default_factory=list)
     index_url: str | None = None
+    include_self: bool = False
 
 
 class BuildSection(Contract):
@@ -46,9 +51,13 @@ class HealthCheck(Contract):
 
 
 class RunSection(Contract):
-    """``[run]``: the command line, as an argv with closed placeholders, and the protocol it then speaks."""
+    """``[run]``: the command line, as an argv with closed placeholders, and the protocol it then speaks.
 
-    entry: list[str] = Field(min_length=1)
+    A list within ``entry`` is left out when a placeholder in it has no value: ``["--threads", "{threads}"]``. ``check``
+    is run once after a build and has to succeed; ``grace_s`` is the time between being told to stop and being killed.
+    """
+
+    entry: list[str | list[str]] = Field(min_length=1)
     protocol: Literal["openai"] = "openai"
     health: HealthCheck = Field(default_factory=HealthCheck)
     check: list[str] | None = None
@@ -76,6 +85,9 @@ class WorkerRecipe(Contract):
     version: str
     description: str
     license: str
+    kind: str | None = None
+    keywords: list[str] = Field(default_factory=list)
+    homepage: str | None = None
     build: BuildSection
     run: RunSection | None = None
     backend: dict[WorkerType, BackendSection] = Field(default_factory=dict)

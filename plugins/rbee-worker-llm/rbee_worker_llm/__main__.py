@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import logging
 import sys
+from collections.abc import Callable, Coroutine
+from typing import Any
 
 
 def main(argv: list[str]) -> int:
@@ -29,14 +31,16 @@ def _check() -> int:
     return 0
 
 
-def _runner():  # type: ignore[no-untyped-def]
+def _runner() -> Callable[[Coroutine[Any, Any, int]], int]:
+    """What runs the event loop: uvloop's where there is one."""
     try:
         import uvloop
     except ImportError:  # Windows has none
         import asyncio
 
         return asyncio.run
-    return uvloop.run
+    run: Callable[[Coroutine[Any, Any, int]], int] = uvloop.run
+    return run
 
 
 if __name__ == "__main__":

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hmac
 import time
+from collections.abc import Awaitable, Callable
 from typing import Any
 
 from fastapi import Depends, FastAPI, Request, Response
@@ -121,10 +122,10 @@ def create_app(settings: Settings, state: State) -> FastAPI:
     return app
 
 
-# --- what a request must be ---------------------------------------------------------------------------------------------
+# --- what a request must be -------------------------------------------------------------------------------------------
 
 
-def _key_check(key: str | None):  # type: ignore[no-untyped-def]
+def _key_check(key: str | None) -> Callable[[Request], Awaitable[None]]:
     expected = f"Bearer {key}".encode() if key else b""
 
     async def check(request: Request) -> None:
@@ -218,7 +219,7 @@ def _document(app: FastAPI) -> None:
 
     def openapi() -> dict[str, Any]:
         if app.openapi_schema is None:
-            document = generate()
+            document: dict[str, Any] = generate()
             schemas = document["components"]["schemas"]
             for shape in (CompletionRequest, ChatCompletionRequest):
                 schema = shape.model_json_schema(ref_template="#/components/schemas/{model}")
@@ -226,6 +227,7 @@ def _document(app: FastAPI) -> None:
                 schemas[shape.__name__] = schema
             document["components"]["securitySchemes"] = {"key": {"type": "http", "scheme": "bearer"}}
             document["security"] = [{}, {"key": []}]
-        return app.openapi_schema or document
+            app.openapi_schema = document
+        return app.openapi_schema
 
     app.openapi = openapi  # type: ignore[method-assign]

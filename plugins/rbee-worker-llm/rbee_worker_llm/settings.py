@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import ipaddress
 import os
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -24,7 +25,7 @@ BYTES_PER_THREAD = 16 << 20
 class Settings:
     """One run of the worker.
 
-    :param context: tokens each request may use, prompt and answer together; 0 is what the model was trained for.
+    :param context: tokens each request may use, prompt and answer together.
     :param parallel: requests computed at once.
     :param api_key: what clients must send as a bearer token, or ``None``.
     :param watch_fd: a file descriptor whose end of file ends the worker (its starter has died), or ``None``.
@@ -80,7 +81,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--device", default="CPU-0")
     parser.add_argument("--host", default="127.0.0.1")
     parser.add_argument("--port", type=_number(0, 65535), default=0, help="0 takes a free one")
-    parser.add_argument("--context", type=_number(0, 1 << 24), default=4096, help="tokens per request; 0: the model's own")
+    parser.add_argument("--context", type=_number(1, 1 << 24), default=4096, help="tokens per request")
     parser.add_argument("--parallel", type=_number(1, 256), default=4, help="requests computed at once")
     parser.add_argument("--kv-type", choices=KV_TYPES, default="f16", help="how the KV cache is stored")
     parser.add_argument("--threads", type=_number(0, 4096), default=0, help="0: as many as pay off")
@@ -90,7 +91,7 @@ def _parser() -> argparse.ArgumentParser:
     return parser
 
 
-def _number(low: int, high: int):  # type: ignore[no-untyped-def]
+def _number(low: int, high: int) -> Callable[[str], int]:
     def parse_number(text: str) -> int:
         value = int(text)
         if not low <= value <= high:
@@ -121,8 +122,5 @@ def _is_loopback(host: str) -> bool:
 
 def default_threads(model: Path) -> int:
     """How many threads pay off: as many as there are cores for us, fewer where the weights are few."""
-    if hasattr(os, "sched_getaffinity"):
-        cores = len(os.sched_getaffinity(0))
-    else:
-        cores = os.cpu_count() or 1
+    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
     return max(1, min(cores, model.stat().st_size // BYTES_PER_THREAD))

@@ -1,0 +1,105 @@
+"""``rbee serve``: a model behind an OpenAI-compatible API."""
+
+from __future__ import annotations
+
+import signal
+import threading
+from pathlib import Path
+from types import FrameType
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from ..errors import ErrorCode, RbeeError, UsageError
+from . import output
+from .narrate import narrated_job
+from .options import Json, Offline, download_options, facade
+from .worker_options import Backend, Context, DeviceId, Kv, Model, Parallel, Paths, Retired, prepare
+
+if TYPE_CHECKING:
+    from ..workers.runtime import Started
+
+app = typer.Typer()
+
+#: Requests a server computes at once if nothing else is said.
+DEFAULT_PARALLEL = 4
+
+
+@app.command()
+def serve(
+    model: Model,
+    host: Annotated[
+        str, typer.Option(help="The address to listen on. Others than loopback need an API key.")
+    ] = "127.0.0.1",
+    port: Annotated[int, typer.Option(min=0, max=65535, help="0 takes a free one.")] = 0,
+    detach: Annotated[
+        bool, typer.Option("--detach", "-d", help="Return as soon as it answers, and leave it running.")
+    ] = False,
+    api_key_file: Annotated[
+        Path | None, typer.Option(help="A file with the key that clients have to send; else RBEE_API_KEY, if set.")
+    ] = None,
+    backend: Backend = None,
+    device: DeviceId = None,
+    context: Context = None,
+    parallel: Parallel = None,
+    kv_type: Kv = None,
+    path: Paths = None,
+    allow_retired: Retired = False,
+    offline: Offline = None,
+    as_json: Json = False,
+) -> None:
+    """Serve a model: download it, build its worker and start it if need be. Runs until Ctrl-C, unless detached."""
+    from ..workers.runtime import StartOptions
+
+    if api_key_file is not None and not api_key_file.is_file():
+        raise UsageError(f"--api-key-file {api_key_file}: no such file", "Name a file that holds the key, on one line.")
+    options = StartOptions(
+        host=host,
+        port=port,
+        context=context,
+        parallel=parallel or DEFAULT_PARALLEL,
+        kv_type=kv_type,
+        api_key_file=api_key_file.absolute() if api_key_file else None,
+        attached=not detach,
+    )
+    with narrated_job(download_options(offline=offline), json=as_json) as job:
+        entry, choice = prepare(model, job, backend=backend, device=device, paths=path, allow_retired=allow_retired)
+        started = facade().workers.start(choice.recipe, choice.variant, entry, choice.device, options, job)
+    worker = started.worker
+    if as_json:
+        output.print_json(worker.summary())
+    if not detach:
+        _stay(started, as_json=as_json)
+    elif not as_json:
+        output.note(f"{worker.id} serves {worker.model} on {worker.url}/v1 (stop it with: rbee stop {worker.id})")
+
+
+def _stay(started: Started, *, as_json: bool) -> None:
+    """Keep the worker until Ctrl-C or SIGTERM, or until it ends by itself."""
+    import sys
+
+    sys.stdout.flush()
+    worker = started.worker
+    if not as_json:
+        output.note(f"Serving {worker.model} on {worker.url}/v1. Ctrl-C stops it.")
+    told: list[int] = []
+    wake = threading.Event()
+
+    def note(number: int, frame: FrameType | None) -> None:
+        told.append(number)
+        wake.set()
+
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, note)
+    while not told and started.process.poll() is None:
+        wake.wait(0.2)
+    ended = started.process.poll()
+    facade().workers.stop(started)
+    if told and told[0] == signal.SIGINT:
+        raise typer.Exit(130)
+    if not told:
+        raise RbeeError(
+            ErrorCode.WORKER_START_FAILED,
+            f"The worker {worker.id} ended with status {ended}.",
+            f"Its log: {worker.log}",
+        )

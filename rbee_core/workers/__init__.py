@@ -1,0 +1,50 @@
+"""Workers: found, built in environments of their own, started and watched (design §4, §8).
+
+Importing this package costs nothing; each public name is loaded when it is first used. Backend plugins need
+`build_pip_worker`, or the pieces it is made of.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from .environment import Environment, Tools, create_environment, install
+    from .machine import Machine, this_machine
+    from .pip_build import build_pip_worker
+    from .runtime import StartOptions
+    from .service import Workers
+
+__all__ = [
+    "Environment",
+    "Machine",
+    "StartOptions",
+    "Tools",
+    "Workers",
+    "build_pip_worker",
+    "create_environment",
+    "install",
+    "this_machine",
+]
+
+_HOMES = {
+    "Environment": "environment",
+    "Machine": "machine",
+    "StartOptions": "runtime",
+    "Tools": "environment",
+    "Workers": "service",
+    "build_pip_worker": "pip_build",
+    "create_environment": "environment",
+    "install": "environment",
+    "this_machine": "machine",
+}
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _HOMES:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    from importlib import import_module
+
+    value = getattr(import_module(f".{_HOMES[name]}", __name__), name)
+    globals()[name] = value
+    return value

@@ -1,0 +1,205 @@
+"""Environments for workers: made with uv where it is there, else with venv and pip. For backend plugins.
+
+A build's tools run in a process group of their own, so that cancelling leaves no process behind; their output goes line
+by line to the job and to a log file.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import shutil
+import subprocess
+import sys
+import threading
+import time
+from collections import deque
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from queue import Empty, SimpleQueue
+from typing import IO, TYPE_CHECKING
+
+from ..errors import ErrorCode, RbeeError
+from .process_groups import end_group, new_group
+
+if TYPE_CHECKING:
+    from ..jobs import Job
+
+#: Lines of a failed tool's output that the error repeats.
+_LAST_LINES = 8
+
+
+@dataclass(slots=True)
+class Tools:
+    """Runs a build's tools.
+
+    :param job: gets every line, and is asked whether to stop.
+    :param log: the file that gets every line too.
+    :param deadline: when to give up, on the monotonic clock.
+    """
+
+    job: Job
+    log: Path
+    deadline: float
+    _last: deque[str] = field(default_factory=lambda: deque(maxlen=_LAST_LINES))
+
+    def run(self, argv: Sequence[str], what: str, env: Mapping[str, str] | None = None) -> list[str]:
+        """Run one tool to its end.
+
+        :param what: what it does, for messages: ``install the requirements``.
+        :param env: variables on top of this process's own.
+        :returns: the lines it wrote.
+        :raises RbeeError: ``BUILD_FAILED`` with its last lines and the log's path; ``CANCELLED``.
+        """
+        self.job.check_cancelled()
+        self._last.clear()
+        lines: list[str] = []
+        with self.log.open("a", encoding="utf-8") as log:
+            log.write(f"$ {' '.join(argv)}\n")
+            try:
+                process = subprocess.Popen(
+                    list(argv),
+                    stdin=subprocess.DEVNULL,
+                    stdout=subprocess.PIPE,
+                    stderr=subprocess.STDOUT,
+                    env=_environment(env),
+                    # A project's settings, such as its constraints, are not meant for this: no project is at the root.
+                    cwd=self.log.anchor,
+                    **new_group(),
+                )
+            except OSError as error:
+                raise self.failed(f"cannot {what}: {argv[0]}: {error.strerror}") from None
+            try:
+                for line in self._lines(process, what):
+                    log.write(line + "\n")
+                    log.flush()
+                    lines.append(line)
+                    self._last.append(line)
+                    self.job.log(line)
+                status = process.wait()
+            finally:
+                end_group(process, grace=0)
+        if status != 0:
+            raise self.failed(f"could not {what}: {Path(argv[0]).name} ended with status {status}")
+        return lines
+
+    def failed(self, message: str) -> RbeeError:
+        """The error for a build that cannot go on, with the last lines of output."""
+        shown = "".join(f"\n  {line}" for line in self._last)
+        return RbeeError(ErrorCode.BUILD_FAILED, f"The build {message}{shown}", f"The whole log: {self.log}")
+
+    def _lines(self, process: subprocess.Popen[bytes], what: str) -> Iterator[str]:
+        """The lines as they come; looks five times a second whether to stop."""
+        queue: SimpleQueue[str | None] = SimpleQueue()
+        assert process.stdout is not None
+        threading.Thread(target=_read_lines, args=(process.stdout, queue), daemon=True).start()
+        while True:
+            try:
+                line = queue.get(timeout=0.2)
+            except Empty:
+                line = ""
+            self.job.check_cancelled()
+            if time.monotonic() > self.deadline:
+                raise self.failed(f"took too long to {what} and was stopped")
+            if line is None:
+                return
+            if line:
+                yield line
+
+
+def _read_lines(stream: IO[bytes], queue: SimpleQueue[str | None]) -> None:
+    with contextlib.suppress(OSError, ValueError):
+        for raw in stream:
+            queue.put(raw.decode("utf-8", "replace").rstrip())
+    queue.put(None)
+
+
+#: This process's own Python, which must not show through in another.
+_OURS = {"PYTHONPATH", "PYTHONHOME", "VIRTUAL_ENV", "PYTHONSTARTUP", "__PYVENV_LAUNCHER__", "UV_PROJECT_ENVIRONMENT"}
+#: pip's index settings, and uv's names for them: uv does not read pip's.
+_INDEX_SETTINGS = {"PIP_INDEX_URL": "UV_DEFAULT_INDEX", "PIP_EXTRA_INDEX_URL": "UV_INDEX"}
+
+
+def _environment(extra: Mapping[str, str] | None) -> dict[str, str]:
+    """This process's variables, which carry the index settings, without those of its own Python."""
+    env = {name: value for name, value in os.environ.items() if name not in _OURS}
+    if not any(name in env for name in ("UV_DEFAULT_INDEX", "UV_INDEX_URL", "UV_INDEX", "UV_EXTRA_INDEX_URL")):
+        env |= {theirs: env[name] for name, theirs in _INDEX_SETTINGS.items() if env.get(name)}
+    return {**env, "PYTHONUNBUFFERED": "1", "NO_COLOR": "1", **(extra or {})}
+
+
+@dataclass(frozen=True, slots=True)
+class Environment:
+    """A Python environment of a worker's own."""
+
+    folder: Path
+
+    @property
+    def python(self) -> Path:
+        """Its interpreter."""
+        if sys.platform == "win32":
+            return self.folder / "Scripts" / "python.exe"
+        return self.folder / "bin" / "python"
+
+    def site_packages(self, tools: Tools) -> Path:
+        """Where its packages lie."""
+        code = "import sysconfig; print(sysconfig.get_path('purelib'))"
+        return Path(tools.run([str(self.python), "-c", code], "ask the environment for its folders")[-1])
+
+    def versions(self, tools: Tools) -> dict[str, str]:
+        """Every distribution installed in it, with its version, as its own interpreter sees them."""
+        code = (
+            "from importlib.metadata import distributions\n"
+            "for d in distributions(): print(d.metadata['Name'] + '==' + d.version)"
+        )
+        lines = tools.run([str(self.python), "-c", code], "list what was installed")
+        return dict(sorted(line.split("==", 1) for line in lines if "==" in line))
+
+
+def create_environment(folder: Path, tools: Tools, *, interpreter: str = sys.executable) -> Environment:
+    """Make an environment for ``interpreter``'s Python.
+
+    :raises RbeeError: ``BUILD_FAILED``, ``CANCELLED``.
+    """
+    if uv := find_uv():
+        tools.run([uv, "venv", "--python", interpreter, str(folder)], "make an environment")
+    else:
+        tools.run([interpreter, "-m", "venv", str(folder)], "make an environment")
+    return Environment(folder)
+
+
+def install(
+    environment: Environment,
+    requirements: Sequence[str],
+    tools: Tools,
+    *,
+    index_url: str | None = None,
+    env: Mapping[str, str] | None = None,
+) -> None:
+    """Install requirements. Which indexes are used is up to pip's and uv's own settings, files and variables.
+
+    :param index_url: an index to look at besides those.
+    :raises RbeeError: ``BUILD_FAILED``, ``CANCELLED``.
+    """
+    if not requirements:
+        return
+    offline = tools.job.options.offline
+    what = "install the requirements" + (" offline, from what was downloaded before" if offline else "")
+    if uv := find_uv():
+        argv = [uv, "pip", "install", "--python", str(environment.python)]
+        argv += ["--index", index_url] if index_url else []
+        argv += ["--offline"] if offline else []
+    else:
+        argv = [str(environment.python), "-m", "pip", "install", "--disable-pip-version-check", "--no-input"]
+        argv += ["--extra-index-url", index_url] if index_url else []
+        argv += ["--no-index"] if offline else []
+    tools.run([*argv, *requirements], what, env)
+
+
+def find_uv() -> str | None:
+    """The uv program: the one on PATH, or the one installed beside this Python; ``None`` if there is none."""
+    if os.environ.get("RBEE_NO_UV"):
+        return None
+    beside = Path(sys.executable).with_name("uv.exe" if sys.platform == "win32" else "uv")
+    return shutil.which("uv") or (str(beside) if beside.is_file() else None)

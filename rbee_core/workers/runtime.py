@@ -1,0 +1,252 @@
+"""Starting a worker process and waiting until it answers."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import socket
+import subprocess
+import time
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from ..contracts import Device, ModelEntry, WorkerBinary, WorkerRecipe
+from ..contracts.recipe import RunSection
+from ..errors import ErrorCode, RbeeError, UsageError
+from .environment import Environment
+from .health import answers
+from .placeholders import fill, used
+from .process_groups import end_group, new_group, started_at
+from .running import RunningWorker, RunningWorkers
+
+if TYPE_CHECKING:
+    from ..jobs import Job
+
+#: Tokens a request may use if nothing else is said, and the model allows for so many.
+DEFAULT_CONTEXT = 8192
+#: Seconds between two words to the person while a model loads.
+_TELL_EVERY = 5.0
+_LAST_LINES = 12
+_SECRET = re.compile(r"TOKEN|SECRET|PASSW|CREDENTIAL|API_?KEY|ACCESS_KEY", re.IGNORECASE)
+
+
+@dataclass(frozen=True, slots=True)
+class StartOptions:
+    """How a worker is started.
+
+    :param context: tokens per request, or ``None`` for what suits the model.
+    :param parallel: requests computed at once.
+    :param api_key_file: a file with the key that clients must send.
+    :param attached: whether the worker has to end with this process, however that ends.
+    """
+
+    host: str = "127.0.0.1"
+    port: int = 0
+    context: int | None = None
+    parallel: int = 1
+    kv_type: str | None = None
+    api_key_file: Path | None = None
+    attached: bool = True
+
+
+@dataclass(slots=True)
+class Started:
+    """A worker that answers, and its process: a child of ours."""
+
+    worker: RunningWorker
+    process: subprocess.Popen[bytes]
+
+
+class Starter:
+    """Starts workers and notes them in the registry."""
+
+    def __init__(self, registry: RunningWorkers) -> None:
+        self._registry = registry
+
+    def start(
+        self,
+        recipe: WorkerRecipe,
+        binary: WorkerBinary,
+        entry: ModelEntry,
+        device: Device,
+        options: StartOptions,
+        job: Job,
+    ) -> Started:
+        """Start a worker and wait until it answers requests.
+
+        :raises RbeeError: ``WORKER_START_FAILED`` with the log's last lines and its path; ``CANCELLED``.
+        """
+        if recipe.run is None:
+            raise RbeeError(ErrorCode.WORKER_START_FAILED, f"{binary.id} does not say how it is started ([run]).")
+        worker_id = self._registry.new_id(entry.id, binary.worker_type)
+        log = self._registry.log_path(worker_id)
+        ready_file = log.with_suffix(".ready")
+        port = options.port if "ready_file" in used(recipe.run.entry) else options.port or _free_port(options.host)
+        values = _values(recipe, binary, entry, device, options)
+        values |= {"worker_id": worker_id, "ready_file": ready_file, "port": port}
+        job.emit("worker_start", f"Starting {binary.id} with {entry.id} on {device.id}.", worker=worker_id)
+        argv = fill(recipe.run.entry, values)
+        process = _spawn(argv, log, options, _environment(recipe, binary, options))
+        try:
+            worker = RunningWorker(
+                id=worker_id,
+                pid=process.pid,
+                began=started_at(process.pid) or time.time(),
+                host=options.host,
+                port=port,
+                model=entry.id,
+                worker=binary.id,
+                device=device.id,
+                environment=binary.path,
+                log=str(log),
+                started_at=datetime.now(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z"),
+                grace=recipe.run.grace_s + 2,
+            )
+            self._registry.save(worker)
+            worker = _Wait(process, recipe.run, ready_file, job).until_ready(worker)
+            self._registry.save(worker)
+        except BaseException:
+            end_group(process, grace=0)
+            self._registry.forget(worker_id)
+            raise
+        finally:
+            ready_file.unlink(missing_ok=True)
+        job.emit("worker_ready", f"{binary.id} is ready.", worker=worker_id, url=worker.url)
+        self._registry.prune_logs()
+        return Started(worker, process)
+
+    def stop(self, started: Started, *, grace: float | None = None) -> None:
+        """End a worker that was started here."""
+        end_group(started.process, started.worker.grace if grace is None else grace)
+        if started.process.stdin is not None:
+            started.process.stdin.close()
+        self._registry.forget(started.worker.id)
+
+
+def context_for(recipe: WorkerRecipe, entry: ModelEntry, asked: int | None) -> int:
+    """Tokens per request: what was asked for, else what model and worker both allow, up to `DEFAULT_CONTEXT`.
+
+    :raises UsageError: more than the worker can.
+    """
+    most = recipe.capabilities.max_context_length
+    if asked is not None:
+        if most is not None and asked > most:
+            raise UsageError(f"--context {asked} is more than {recipe.id} can: {most}.", "Ask for fewer tokens.")
+        return asked
+    trained = entry.metadata.get("context_length")
+    limits = [DEFAULT_CONTEXT, most, trained if isinstance(trained, int) and trained > 0 else None]
+    return min(limit for limit in limits if limit is not None)
+
+
+def last_lines(log: Path, count: int = _LAST_LINES) -> list[str]:
+    """The last lines of a log."""
+    try:
+        with log.open("rb") as file:
+            file.seek(0, os.SEEK_END)
+            file.seek(max(0, file.tell() - (256 << 10)))
+            return file.read().decode("utf-8", "replace").splitlines()[-count:] if count else []
+    except OSError:
+        return []
+
+
+class _Wait:
+    """Waits for one worker: until it answers, ends, takes too long, or is not wanted any more."""
+
+    def __init__(self, process: subprocess.Popen[bytes], run: RunSection, ready_file: Path, job: Job) -> None:
+        self._process = process
+        self._run = run
+        self._ready_file = ready_file
+        self._job = job
+
+    def until_ready(self, worker: RunningWorker) -> RunningWorker:
+        """The worker, with its port and as ready."""
+        began = told = time.monotonic()
+        pause = 0.01
+        while True:
+            if self._process.poll() is not None:
+                raise _failed(worker, f"ended with status {self._process.returncode} before it was ready")
+            if worker.port == 0:
+                worker = replace(worker, port=self._port())
+            if worker.port and answers(worker.url, self._run.health.path):
+                return replace(worker, status="ready")
+            now = time.monotonic()
+            if now - began > self._run.health.start_timeout_s:
+                raise _failed(worker, f"was not ready after {self._run.health.start_timeout_s:.0f} s")
+            if now - told > _TELL_EVERY:
+                told = now
+                self._job.emit("worker_start_wait", f"Loading the model … {now - began:.0f} s", worker=worker.id)
+            self._job.wait(pause)
+            pause = min(pause * 1.3, 0.25)
+
+    def _port(self) -> int:
+        try:
+            port = json.loads(self._ready_file.read_bytes())["port"]
+        except (OSError, ValueError, KeyError, TypeError):
+            return 0
+        return port if type(port) is int and 0 < port < 65536 else 0
+
+
+def _failed(worker: RunningWorker, what: str) -> RbeeError:
+    log = Path(worker.log)
+    shown = "".join(f"\n  {line}" for line in last_lines(log))
+    return RbeeError(ErrorCode.WORKER_START_FAILED, f"{worker.worker} {what}.{shown}", f"The whole log: {log}")
+
+
+def _values(
+    recipe: WorkerRecipe, binary: WorkerBinary, entry: ModelEntry, device: Device, options: StartOptions
+) -> dict[str, Any]:
+    index = device.id.rpartition("-")[2]
+    return {
+        "python": Environment(Path(binary.path)).python,
+        "prefix": binary.path,
+        "host": options.host,
+        "model": entry.path,
+        "model_id": entry.id,
+        "backend": binary.worker_type,
+        "device": device.id,
+        "device_index": index if index.isdigit() else None,
+        "context": context_for(recipe, entry, options.context),
+        "parallel": options.parallel,
+        "kv_type": options.kv_type,
+        "api_key_file": options.api_key_file,
+        "watch_fd": 0 if options.attached else None,
+    }
+
+
+def _environment(recipe: WorkerRecipe, binary: WorkerBinary, options: StartOptions) -> dict[str, str]:
+    """This process's variables without its own Python's, and without secrets that are none of a worker's business."""
+    dropped = {"PYTHONPATH", "PYTHONHOME", "VIRTUAL_ENV", "PYTHONSTARTUP", "__PYVENV_LAUNCHER__"}
+    env = {k: v for k, v in os.environ.items() if k not in dropped and not _SECRET.search(k)}
+    own = recipe.backend.get(binary.worker_type)
+    return {**env, **(own.env if own else {}), "PYTHONUNBUFFERED": "1"}
+
+
+def _spawn(argv: list[str], log: Path, options: StartOptions, env: dict[str, str]) -> subprocess.Popen[bytes]:
+    """Start the process, the head of a group of its own, with its output going to the log."""
+    with log.open("ab") as output:
+        try:
+            return subprocess.Popen(
+                argv,
+                stdin=subprocess.PIPE if options.attached else subprocess.DEVNULL,
+                stdout=output,
+                stderr=subprocess.STDOUT,
+                cwd=log.parent,
+                env=env,
+                **new_group(),
+            )
+        except OSError as error:
+            raise RbeeError(
+                ErrorCode.WORKER_START_FAILED,
+                f"{argv[0]} cannot be started: {error.strerror}",
+                "Build the worker again: rbee workers build ID --force",
+            ) from None
+
+
+def _free_port(host: str) -> int:
+    """A port that is free now, for a worker that cannot choose one itself."""
+    with socket.socket(socket.AF_INET6 if ":" in host else socket.AF_INET) as probe:
+        probe.bind((host, 0))
+        return int(probe.getsockname()[1])
