@@ -106,8 +106,8 @@ def scan(path: Iterable[str] | None = None) -> list[PluginRecord]:
         here: dict[str, tuple[list[Any], list[PluginRecord]]] = {}
         for dist in importlib_metadata.distributions(path=[folder]):
             try:
-                name, version, stem = _identity(dist)
-                rank, records = _rank(version, stem), list(_entries(dist, name, version))
+                name, version, rank = _identity(dist)
+                records = list(_entries(dist, name, version))
             except Exception:  # noqa: BLE001, S112 — anything may lie in site-packages
                 continue
             other = here.get(normalise(name))
@@ -131,30 +131,38 @@ def _folders(path: Iterable[str]) -> Iterator[str]:
 
 
 def _entries(dist: Any, name: str, version: str) -> Iterator[PluginRecord]:
-    seen = set()
+    seen: set[tuple[str, str]] = set()
     for entry in dist.entry_points:
         kind = GROUPS.get(entry.group)
         if kind is None or (kind, entry.name) in seen or not entry.name.strip():
             continue
+        if not seen:
+            name, version = _stated(dist, name, version)
         seen.add((kind, entry.name))
         yield PluginRecord(entry.name, kind, name, version, entry.value, location=str(getattr(dist, "_path", "")))
 
 
-def _identity(dist: Any) -> tuple[str, str, str]:
-    """Name, version and metadata folder's name. The email parser behind ``dist.metadata`` is not worth its price."""
+def _identity(dist: Any) -> tuple[str, str, list[Any]]:
+    """Name, version, and a key that sorts 0.10 after 0.9, from the metadata folder's name alone.
+
+    Most of what is installed is no plugin: not one file of it is read but ``entry_points.txt``.
+    """
     stem = os.path.basename(str(getattr(dist, "_path", "")))  # noqa: PTH119
     match = _STEM.fullmatch(stem)
-    fields = {"name": match["name"].replace("_", "-"), "version": match["version"]} if match else {}
+    if match is None:
+        return *_stated(dist, "?", "?"), [[], stem]
+    version = match["version"] or "?"
+    numbers = [int(part) for part in re.findall(r"\d+", version.partition("+")[0])]
+    return match["name"].replace("_", "-"), version, [numbers, stem]
+
+
+def _stated(dist: Any, name: str, version: str) -> tuple[str, str]:
+    """Name and version as METADATA spells them, if it does; what ``dist.metadata`` imports to tell is too dear."""
+    fields = {"name": name, "version": version}
     for line in (dist.read_text("METADATA") or dist.read_text("PKG-INFO") or "").splitlines():
         if not line.strip():
             break
         key, _, value = line.partition(":")
-        if key.lower() in ("name", "version") and value.strip():
+        if key.lower() in fields and value.strip():
             fields[key.lower()] = value.strip()
-    return fields["name"] or "?", fields.get("version") or "?", stem
-
-
-def _rank(version: str, stem: str) -> list[Any]:
-    """A key that sorts 0.10 after 0.9."""
-    numbers = [int(part) for part in re.findall(r"\d+", version.partition("+")[0])]
-    return [numbers, stem]
+    return fields["name"], fields["version"]

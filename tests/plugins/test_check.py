@@ -159,6 +159,9 @@ def test_a_hooks_failure_is_not_forgotten_because_another_hook_passes(
     assert rbee("models", "download", "toy:x").returncode == 1
     assert rbee("models", "resolve", "toy:x").returncode == 0
     assert rows()["toy"]["reason"] == "download_model: ValueError: half"
+    # A check cannot download anything, but somebody asked for its verdict.
+    assert check(rbee, "toy")[0] == 0
+    assert rows()["toy"]["status"] == "active"
 
 
 @pytest.mark.parametrize(

@@ -152,6 +152,19 @@ def test_malformed_forced_devices_are_wrong_usage(text: str, complaint: str) -> 
     assert "RBEE_FORCE_CUDA" in caught.value.message
 
 
+#: Prints in three ways, one of them from a thread that outlives the hook.
+NOISE = """
+import os, threading
+print("noise")
+os.system("echo noise")
+def babble():
+    while True:
+        os.write(1, b"babble ")
+        threading.Event().wait(0.001)
+threading.Thread(target=babble, daemon=True).start()
+"""
+
+
 @pytest.mark.parametrize(
     ("source", "expected"),
     [
@@ -163,7 +176,7 @@ def test_malformed_forced_devices_are_wrong_usage(text: str, complaint: str) -> 
 def test_the_detect_module_prints_one_json_document(
     source: str, expected: str, rbee: RbeeHome, folder: PluginFolder
 ) -> None:
-    folder.add("backend", "toy", "import os\nprint('noise'); os.system('echo noise')\n" + source)
+    folder.add("backend", "toy", NOISE + source)
     done = subprocess.run(
         [sys.executable, "-m", "rbee_core.plugins.detect", "toy"],
         env={**os.environ, **clean_env(rbee.environment)},

@@ -56,14 +56,14 @@ def test_the_order_on_the_path_does_not_change_the_listing(tmp_path: Path) -> No
     assert [row[2] for row in found(*folders)] == ["rbee-eta", "rbee-theta", "rbee-zeta"]
 
 
-def test_of_two_versions_in_one_folder_the_newer_is_meant(tmp_path: Path) -> None:
-    new = make_dist(tmp_path / "new", "rbee-toys", "0.10", VENDORS)
-    old = make_dist(tmp_path / "old", "rbee-toys", "0.9", VENDORS)
-    site = tmp_path / "site"
-    site.mkdir()
-    new.rename(site / new.name)
-    old.rename(site / old.name)
-    assert found(site) == [("vendor", "toy", "rbee-toys", "0.10")]
+def test_of_several_versions_in_one_folder_the_newest_is_meant(tmp_path: Path) -> None:
+    versions = ["0.2", "0.10", "0.1", "0.9.9"]
+    (tmp_path / "site").mkdir()
+    for number in range(6):  # whatever the order in which the file system lists them
+        for version in versions[number % 4 :] + versions[: number % 4]:
+            info = make_dist(tmp_path / version, f"rbee-toys{number}", version, {"rbee.vendors": {f"toy{number}": "t"}})
+            info.rename(tmp_path / "site" / info.name)
+    assert [row[3] for row in found(tmp_path / "site")] == ["0.10"] * 6
 
 
 def test_broken_metadata_hurts_no_other_distribution(tmp_path: Path) -> None:
