@@ -56,7 +56,7 @@ def main(hook: str, text: str, dest: str, settings: str) -> dict[str, Any]:
     from ..errors import RbeeError, UsageError
     from ..jobs import Job, JobOptions
     from ..refs import ModelRef
-    from ..transfer import receive
+    from ..transfer import retry
 
     wanted = json.loads(settings)
     events: list[dict[str, Any]] = []
@@ -64,7 +64,7 @@ def main(hook: str, text: str, dest: str, settings: str) -> dict[str, Any]:
     options: dict[str, Any] = {k: tuple(v) if isinstance(v, list) else v for k, v in given.items()}
     job = Job(listener=lambda event: events.append(event.wire()), options=JobOptions(**options))
     if wanted["backoff"] is not None:
-        vars(sys.modules[receive.__module__])["BACKOFF"] = wanted["backoff"]
+        retry.BACKOFF = wanted["backoff"]
     try:
         ref = ModelRef.parse(text)
         (entry,) = [e for e in entry_points(group="rbee.vendors") if e.name == ref.scheme]

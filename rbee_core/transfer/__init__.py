@@ -6,11 +6,13 @@ What a vendor needs in its ``download_model``: `copy_file` or `link_file` for by
 
 from .copy import copy_file, hash_file, link_file, open_regular
 from .listen import listen
-from .receive import Retry, receive, receive_all
-from .source import RestartNeeded, Source, TryLaterError
+from .receive import receive, receive_all
+from .retry import Retry
+from .source import ContentChangedError, RestartNeeded, Source, TryLaterError
 from .tally import Tally
 
 __all__ = [
+    "ContentChangedError",
     "RestartNeeded",
     "Retry",
     "Source",

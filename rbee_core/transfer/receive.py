@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import random
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor, wait
 from functools import partial
@@ -10,21 +9,13 @@ from pathlib import Path
 from stat import S_ISREG
 
 from ..contracts.download import DownloadedFile
-from ..contracts.job import Level
 from ..errors import ErrorCode, RbeeError
 from .hashes import Hashes
 from .listen import POLL, listen
 from .part import NOTE, PART, Part
-from .source import RestartNeeded, Source, TryLaterError
+from .retry import Retry
+from .source import RestartNeeded, Source
 from .tally import Tally
-
-#: Tries without a new byte before a download is given up.
-TRIES = 6
-#: Seconds before the second try; each further wait is twice the one before, up to the longest.
-BACKOFF = 0.5
-LONGEST_WAIT = 15.0
-#: The longest that a source may ask us to wait, in seconds.
-LONGEST_PATIENCE = 120.0
 
 _CHUNK = 1 << 20
 
@@ -37,7 +28,7 @@ def receive(source: Source, dest: Path, tally: Tally) -> DownloadedFile:
     again; so are silent ones, after ``job.options.stall_timeout`` seconds.
 
     :returns: the file with its sha256, which is also noted with the job.
-    :raises RbeeError: ``DOWNLOAD_FAILED`` or ``DOWNLOAD_TIMEOUT`` after `TRIES` tries without progress,
+    :raises RbeeError: ``DOWNLOAD_FAILED`` or ``DOWNLOAD_TIMEOUT`` after `retry.TRIES` tries without progress,
         ``CHECKSUM_MISMATCH``, ``INSUFFICIENT_DISK``, ``CANCELLED``, and whatever the source raises.
     """
     if (known := tally.job.present.get(source.name)) is not None:
@@ -82,47 +73,6 @@ def receive_all(files: Sequence[tuple[Source, Path]], tally: Tally, *, at_once: 
             tally.stop()
             pool.shutdown(wait=False, cancel_futures=True)
             raise
-
-
-class Retry:
-    """Counts tries that brought nothing, and waits longer after each (exponential back-off with jitter).
-
-    :param what: named in messages.
-    :param tries: how many in a row may bring nothing.
-    """
-
-    def __init__(self, what: str, tally: Tally, *, tries: int = TRIES) -> None:
-        self._what = what
-        self._tally = tally
-        self._tries = tries
-        self._failed = 0
-        self._best = 0
-
-    def reached(self, offset: int) -> None:
-        """A byte beyond all earlier ones arrived: the count starts again."""
-        if offset > self._best:
-            self._best, self._failed = offset, 0
-
-    def failed(self, error: OSError) -> None:
-        """One more try failed: wait before the next.
-
-        :raises RbeeError: ``DOWNLOAD_TIMEOUT`` or ``DOWNLOAD_FAILED``, if it was the last one.
-        """
-        self._failed += 1
-        why = str(error) or type(error).__name__
-        if self._failed >= self._tries:
-            late = isinstance(error, TimeoutError)
-            raise RbeeError(
-                ErrorCode.DOWNLOAD_TIMEOUT if late else ErrorCode.DOWNLOAD_FAILED,
-                f"{self._what}: {why} ({self._tries} tries)",
-                "Look at the connection and run it again: what has arrived is kept.",
-            ) from error
-        delay = min(BACKOFF * 2 ** (self._failed - 1), LONGEST_WAIT) * random.uniform(0.5, 1)  # noqa: S311 — no secret
-        if isinstance(error, TryLaterError):
-            delay = max(delay, min(error.seconds, LONGEST_PATIENCE))
-        human = f"{self._what}: {why}; trying again in {delay:.1f} s"
-        self._tally.job.emit("transfer_retry", human, level=Level.DEBUG, attempt=self._failed, delay=delay)
-        self._tally.wait(delay)
 
 
 def _fill(part: Part, tally: Tally) -> None:

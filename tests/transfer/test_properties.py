@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import sys
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
@@ -15,7 +14,7 @@ from hypothesis import strategies as st
 from rbee_core.contracts.common import Digest
 from rbee_core.errors import ErrorCode, RbeeError
 from rbee_core.jobs import Job
-from rbee_core.transfer import RestartNeeded, Source, Tally, receive
+from rbee_core.transfer import RestartNeeded, Source, Tally, receive, retry
 
 DATA = hashlib.shake_256(b"model").digest(5000)
 DIGEST = Digest(f"sha256:{hashlib.sha256(DATA).hexdigest()}")
@@ -55,7 +54,7 @@ class Wild:
 def test_the_promised_bytes_or_an_error(
     runs: list[list[tuple[list[int], int | None, str]]], sized: bool, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(sys.modules[receive.__module__], "BACKOFF", 0)
+    monkeypatch.setattr(retry, "BACKOFF", 0)
     with tempfile.TemporaryDirectory() as folder:
         dest = Path(folder) / "model.gguf"
         for script in runs:

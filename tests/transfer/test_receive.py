@@ -5,7 +5,6 @@ from __future__ import annotations
 import errno
 import hashlib
 import json
-import sys
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -20,11 +19,10 @@ from rbee_core.errors import ErrorCode, RbeeError
 from rbee_core.jobs import Job, JobOptions
 from rbee_core.transfer import RestartNeeded, Source, Tally, TryLaterError, receive
 from rbee_core.transfer import part as part_module
+from rbee_core.transfer import retry as retrying
 
 DATA = bytes(range(256)) * 4096  # 1 MiB
 CHUNK = 10_000
-#: The module; the function of its name hides it.
-receiving = sys.modules[receive.__module__]
 
 
 def sha256(data: bytes) -> Digest:
@@ -78,7 +76,7 @@ def silent(after: int, until: threading.Event) -> Step:
 
 @pytest.fixture(autouse=True)
 def quick(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(receiving, "BACKOFF", 0.001)
+    monkeypatch.setattr(retrying, "BACKOFF", 0.001)
 
 
 @pytest.fixture
@@ -302,8 +300,8 @@ def test_a_cancel_is_heard_while_nothing_comes(dest: Path, job: Job) -> None:
 def test_a_cancel_is_heard_while_waiting_for_the_next_try(
     dest: Path, job: Job, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(receiving, "BACKOFF", 600)
-    monkeypatch.setattr(receiving, "LONGEST_WAIT", 600)
+    monkeypatch.setattr(retrying, "BACKOFF", 600)
+    monkeypatch.setattr(retrying, "LONGEST_WAIT", 600)
     job.listener = lambda event: job.cancel() if event.action == "transfer_retry" else None
     began = time.monotonic()
     assert refused(Script(ConnectionError("no")).source(), dest, job).code is ErrorCode.CANCELLED
@@ -315,7 +313,7 @@ def test_patience_is_given_where_it_is_asked_for(dest: Path, job: Job, monkeypat
     monkeypatch.setattr(Tally, "wait", lambda self, seconds: waited.append(seconds))
     script = Script(TryLaterError("busy", 7), TryLaterError("busy", 9999))
     receive(script.source(), dest, Tally(job))
-    assert waited == [7, receiving.LONGEST_PATIENCE]
+    assert waited == [7, retrying.LONGEST_PATIENCE]
 
 
 def test_the_rate_is_kept(dest: Path, job: Job, monkeypatch: pytest.MonkeyPatch) -> None:
