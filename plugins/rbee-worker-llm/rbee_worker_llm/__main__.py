@@ -13,6 +13,8 @@ def main(argv: list[str]) -> int:
     logging.basicConfig(stream=sys.stderr, level=logging.INFO, format="%(asctime)s %(levelname)s %(message)s")
     if argv == ["--check"]:
         return _check()
+    if argv == ["--openapi"]:
+        return _openapi()
     from .settings import parse
 
     settings = parse(argv)
@@ -25,9 +27,25 @@ def _check() -> int:
     """Load all that a worker needs, the engine included; what is missing is the traceback's last line."""
     import xllamacpp
 
-    from . import lifecycle  # noqa: F401
+    from . import lifecycle, web  # noqa: F401
 
     sys.stdout.write(f"{xllamacpp.__version__}\n")
+    return 0
+
+
+def _openapi() -> int:
+    """Print the OpenAPI document as JSON."""
+    import json
+    from pathlib import Path
+
+    from .api import create_app
+    from .settings import Settings
+    from .state import State
+
+    settings = Settings(
+        Path("model.gguf"), "model", "worker", "CPU-0", "127.0.0.1", 0, 1, 1, "f16", 1, None, None, None
+    )
+    sys.stdout.write(json.dumps(create_app(settings, State()).openapi(), indent=2) + "\n")
     return 0
 
 

@@ -14,6 +14,7 @@ from pydantic import BaseModel, ValidationError
 from starlette.exceptions import HTTPException
 
 from . import __doc__ as package_doc
+from .browsers import NoForeignPages
 from .contract import WorkerInfo
 from .errors import ApiError, ErrorBody
 from .relay import Relay
@@ -65,6 +66,8 @@ def create_app(settings: Settings, state: State) -> FastAPI:
     started = int(time.time())
     guard = [Depends(_key_check(settings.api_key))]
     _handle_errors(app)
+    if settings.api_key is None:
+        app.add_middleware(NoForeignPages)
 
     @app.get("/health", responses={503: {"model": Health}}, tags=["worker"])
     async def health(response: Response) -> Health:
@@ -126,11 +129,12 @@ def create_app(settings: Settings, state: State) -> FastAPI:
 
 
 def _key_check(key: str | None) -> Callable[[Request], Awaitable[None]]:
-    expected = f"Bearer {key}".encode() if key else b""
+    expected = key.encode() if key else b""
 
     async def check(request: Request) -> None:
-        given = request.headers.get("authorization", "").encode()
-        if expected and not hmac.compare_digest(given, expected):
+        scheme, _, given = request.headers.get("authorization", "").partition(" ")
+        sound = scheme.lower() == "bearer" and hmac.compare_digest(given.strip().encode(), expected)
+        if expected and not sound:
             raise ApiError(
                 401,
                 "Incorrect API key provided." if given else "You didn't provide an API key.",
@@ -221,6 +225,10 @@ def _document(app: FastAPI) -> None:
         if app.openapi_schema is None:
             document: dict[str, Any] = generate()
             schemas = document["components"]["schemas"]
+            for name in ("HTTPValidationError", "ValidationError"):
+                schemas.pop(name, None)
+            for operation in (operation for path in document["paths"].values() for operation in path.values()):
+                operation["responses"].pop("422", None)  # what cannot be read is a 400 here
             for shape in (CompletionRequest, ChatCompletionRequest):
                 schema = shape.model_json_schema(ref_template="#/components/schemas/{model}")
                 schemas |= schema.pop("$defs", {})

@@ -14,7 +14,7 @@ import tempfile
 from dataclasses import dataclass
 from pathlib import Path
 
-from .settings import Settings
+from .settings import QUEUE, Settings
 
 #: Mebibytes of RAM the engine may keep old prompts' states in, so that a chat's next turn need not compute them again.
 PROMPT_CACHE_MIB = 256
@@ -48,11 +48,8 @@ class Engine:
         self.key = secrets.token_urlsafe(24)
         self.address = Address(None, 0)
 
-    async def start(self) -> None:
-        """Start the process and wait until the model is loaded.
-
-        :raises EngineError: it cannot be loaded, or the process ended.
-        """
+    async def spawn(self) -> None:
+        """Start the process; it begins to load the model."""
         self._process = await asyncio.create_subprocess_exec(
             sys.executable,
             "-m",
@@ -65,6 +62,13 @@ class Engine:
         self._process.stdin.write(json.dumps(self._config()).encode() + b"\n")
         with contextlib.suppress(ConnectionError):
             await self._process.stdin.drain()
+
+    async def loaded(self) -> None:
+        """Wait until the model is loaded.
+
+        :raises EngineError: it cannot be loaded, or the process ended.
+        """
+        assert self._process is not None and self._process.stdout is not None
         line = await self._process.stdout.readline()
         if not line:
             raise EngineError(f"The engine {await self._how_it_ended()} while loading {self._settings.model}")
@@ -83,6 +87,7 @@ class Engine:
             "kv_type": settings.kv_type,
             "threads": settings.threads,
             "prompt_cache_mib": PROMPT_CACHE_MIB,
+            "connections": settings.parallel + QUEUE + 2,
             "key": self.key,
             "listen": self._listen_on(),
         }

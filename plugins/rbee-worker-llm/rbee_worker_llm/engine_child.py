@@ -51,9 +51,10 @@ def _params(xllamacpp: Any, config: dict[str, Any]) -> Any:
     params.hostnames = [config["listen"]]
     params.port = 0
     params.api_keys = [config["key"]]
-    # Each waiting request holds one of the listener's threads.
-    params.n_threads_http = config["parallel"] + 16
+    # Each connection holds one of the listener's threads.
+    params.n_threads_http = config["connections"]
     params.cache_ram_mib = config["prompt_cache_mib"]
+    params.verbosity = 2  # warnings: a line or ten per request would fill the disk of a busy server
     params.ui = False
     params.endpoint_slots = False
     params.endpoint_metrics = False
@@ -70,8 +71,8 @@ def _die_with_parent() -> None:
 
     pr_set_pdeathsig = 1
     ctypes.CDLL(None, use_errno=True).prctl(pr_set_pdeathsig, signal.SIGKILL)
-    if os.getppid() == 1 and os.environ.get("RBEE_FRONT_PID") not in (None, "1"):
-        os._exit(1)
+    if os.environ.get("RBEE_FRONT_PID") not in (None, str(os.getppid())):
+        os._exit(1)  # it died before we asked
 
 
 def _exit_at_end_of_input() -> None:

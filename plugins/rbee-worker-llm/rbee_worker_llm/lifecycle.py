@@ -10,25 +10,13 @@ import os
 import signal
 import socket
 import threading
-from collections.abc import Iterator
 
-import uvicorn
-
-from .api import create_app
 from .engine import Engine, EngineError
-from .settings import DRAIN_SECONDS, Settings
+from .settings import DRAIN_SECONDS, QUEUE, Settings
 from .state import State
 from .upstream import Upstream, UpstreamError
 
 log = logging.getLogger("rbee_worker_llm")
-
-
-class _Server(uvicorn.Server):
-    """uvicorn without its signal handling: the worker drains first."""
-
-    @contextlib.contextmanager
-    def capture_signals(self) -> Iterator[None]:
-        yield
 
 
 async def serve(settings: Settings) -> int:
@@ -40,26 +28,25 @@ async def serve(settings: Settings) -> int:
     state = State()
     state.port = listener.getsockname()[1]
     _report(settings, state.port)
-    config = uvicorn.Config(
-        create_app(settings, state),
-        log_config=None,
-        access_log=False,
-        lifespan="off",
-        server_header=False,
-        timeout_graceful_shutdown=1,
-    )
-    server = _Server(config)
     stop = asyncio.Event()
     _listen_for_the_end(settings, stop)
-    serving = asyncio.create_task(server.serve(sockets=[listener]))
     engine = Engine(settings)
     try:
-        return await _live(settings, state, engine, stop)
+        # The engine begins to load while the HTTP server is still being imported.
+        await engine.spawn()
+        from .web import http_server
+
+        server = http_server(settings, state)
+        serving = asyncio.create_task(server.serve(sockets=[listener]))
+        try:
+            return await _live(settings, state, engine, stop)
+        finally:
+            state.is_stopping = True
+            await engine.stop()
+            server.should_exit = True
+            await serving
     finally:
-        state.is_stopping = True
         await engine.stop()
-        server.should_exit = True
-        await serving
 
 
 async def _live(settings: Settings, state: State, engine: Engine, stop: asyncio.Event) -> int:
@@ -86,8 +73,8 @@ async def _live(settings: Settings, state: State, engine: Engine, stop: asyncio.
 
 async def _start(settings: Settings, state: State, engine: Engine) -> None:
     log.info("loading %s", settings.model)
-    await engine.start()
-    upstream = Upstream(engine.address, engine.key)
+    await engine.loaded()
+    upstream = Upstream(engine.address, engine.key, settings.parallel + QUEUE)
     probe = await upstream.post("/v1/completions", b'{"prompt":"a","max_tokens":1,"cache_prompt":false}')
     if await probe.status() != 200:
         raise EngineError(f"The engine loaded the model but cannot answer: {(await probe.body())[:500]!r}")

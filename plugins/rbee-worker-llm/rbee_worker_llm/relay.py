@@ -31,42 +31,57 @@ class Relay(Response):
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         try:
             with self._state.request():
-                await self._answer(scope, receive, send)
+                work = asyncio.ensure_future(self._answer(send))
+                gone = asyncio.ensure_future(_disconnected(receive))
+                try:
+                    await asyncio.wait({work, gone}, return_when=asyncio.FIRST_COMPLETED)
+                    if work.done():
+                        work.result()
+                finally:
+                    gone.cancel()
+                    if not work.done():
+                        work.cancel()
+                        await asyncio.wait({work})
         except ApiError as error:
             await error.response()(scope, receive, send)
 
-    async def _answer(self, scope: Scope, receive: Receive, send: Send) -> None:
-        try:
-            exchange = await self._state.engine().post(self._path, self._body)
-        except UpstreamError as error:
-            raise _engine_gone() from error
-        watcher = asyncio.ensure_future(_close_when_gone(receive, exchange))
-        started = False
-        try:
-            status = await exchange.status()
-            if status != 200:
-                raise from_engine(status, await exchange.body())
-            await send(_head(exchange.content_type))
-            started = True
-            async for data in exchange.chunks():
-                await send({"type": "http.response.body", "body": data, "more_body": True})
-            await send({"type": "http.response.body", "body": b""})
-        except UpstreamError as error:
-            if watcher.done():
-                return  # the client went away, which is why we closed the engine's side
-            if not started:
+    async def _answer(self, send: Send) -> None:
+        """Ask, and send on what comes; however this ends, the engine's connection is closed."""
+        upstream = self._state.engine()
+        async with upstream.turn:
+            try:
+                exchange = await upstream.post(self._path, self._body)
+            except UpstreamError as error:
                 raise _engine_gone() from error
-            await send({"type": "http.response.body", "body": _broken_off(exchange.content_type)})
-        finally:
-            watcher.cancel()
-            exchange.close()
+            try:
+                await _pass_on(exchange, send)
+            finally:
+                exchange.close()
 
 
-async def _close_when_gone(receive: Receive, exchange: Exchange) -> None:
-    """Wait for the client's end of the connection; closing the engine's makes it stop computing."""
+async def _pass_on(exchange: Exchange, send: Send) -> None:
+    started = False
+    try:
+        status = await exchange.status()
+        if status != 200:
+            raise from_engine(status, await exchange.body())
+        await send(_head(exchange.content_type))
+        started = True
+        async for data in exchange.chunks():
+            await send({"type": "http.response.body", "body": data, "more_body": True})
+        await send({"type": "http.response.body", "body": b""})
+    except UpstreamError as error:
+        if not started:
+            raise _engine_gone() from error
+        if not exchange.content_type.startswith(b"text/event-stream"):
+            raise  # the connection breaks off, as the answer does
+        await send({"type": "http.response.body", "body": _error_event()})
+
+
+async def _disconnected(receive: Receive) -> None:
+    """Wait for the client's end of the connection."""
     while (await receive())["type"] != "http.disconnect":
         pass
-    exchange.close()
 
 
 def _head(content_type: bytes) -> dict[str, object]:
@@ -78,9 +93,5 @@ def _engine_gone() -> ApiError:
     return ApiError(503, "The engine ended.", type="server_error", code="engine_gone")
 
 
-def _broken_off(content_type: bytes) -> bytes:
-    """What ends an answer that cannot be finished: an error event in a stream; elsewhere the connection just ends."""
-    if not content_type.startswith(b"text/event-stream"):
-        return b""
-    error = json.dumps({"error": {"message": "The engine ended.", "type": "server_error", "code": "engine_gone"}})
-    return b"data: " + error.encode() + b"\n\n"
+def _error_event() -> bytes:
+    return b"data: " + json.dumps({"error": _engine_gone().detail.model_dump()}).encode() + b"\n\n"

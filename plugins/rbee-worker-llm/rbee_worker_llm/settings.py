@@ -13,6 +13,8 @@ KV_TYPES = ("f32", "f16", "bf16", "q8_0", "q5_1", "q5_0", "q4_1", "q4_0", "iq4_n
 
 #: Requests taken at once, running or waiting for a slot; one more is told to come back.
 MAX_REQUESTS = 512
+#: Requests that wait inside the engine besides those it computes, so that a slot is never idle; others wait outside.
+QUEUE = 8
 #: Bytes of the largest request body.
 MAX_BODY = 32 << 20
 #: Seconds that requests in flight are given to end once the worker was told to stop.

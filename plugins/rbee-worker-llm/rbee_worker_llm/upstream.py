@@ -124,11 +124,15 @@ class Exchange(asyncio.Protocol):
 
 
 class Upstream:
-    """The engine's address, with its key."""
+    """The engine's address, with its key.
 
-    def __init__(self, address: Address, key: str) -> None:
+    :param connections: most connections at once; further requests wait their turn here.
+    """
+
+    def __init__(self, address: Address, key: str, connections: int) -> None:
         self._address = address
         self._key = key
+        self.turn = asyncio.Semaphore(connections)
 
     async def post(self, path: str, body: bytes) -> Exchange:
         """Send a request; the answer's head need not be here yet.
