@@ -100,14 +100,10 @@ class Publisher:
             sync_dir(Path(folder))
 
     def _swap(self, new: Path, target: Path) -> None:
-        """Let ``new`` take the place of ``target``. A kill in between is put right by `_tidy`."""
+        """Let ``new`` take the place of ``target``. A kill or error in between is put right by `_tidy`."""
         if os.path.lexists(target):
             os.replace(target, self._old(target))  # noqa: PTH105 — the one name that tests make fail
-        try:
-            os.replace(new, target)  # noqa: PTH105
-        except OSError:
-            self._restore()
-            raise
+        os.replace(new, target)  # noqa: PTH105
         sync_dir(self.models)
 
     # --- taking out -------------------------------------------------------------------------------------------------

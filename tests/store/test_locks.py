@@ -85,6 +85,14 @@ def test_a_job_that_waits_tells_it_and_can_be_cancelled(tmp_path: Path, other: O
     assert events[0].data["holder"]["doing"] == "downloading hf:o/r"
 
 
+def test_a_cancelled_job_takes_no_lock_even_if_it_is_free(tmp_path: Path) -> None:
+    job = Job()
+    job.cancel()
+    with pytest.raises(RbeeError) as raised, lock(tmp_path, "x", job=job):
+        pytest.fail("it went on")
+    assert raised.value.code is ErrorCode.CANCELLED
+
+
 def test_a_killed_holders_lock_is_free(tmp_path: Path, other: Other) -> None:
     with pytest.raises(TimeoutError, match="downloading"), lock(tmp_path, "a name", timeout=0):
         pytest.fail("it was not held by the other process")

@@ -151,3 +151,18 @@ def test_damage_behind_the_files_back_is_noticed(
     assert ways == []
     assert "backup" in problems[0]
     assert [model.id for model in catalog.list()] == list("abcd")
+
+
+def test_a_hand_edited_file_is_not_spliced_even_if_its_backup_was_edited_likewise(
+    catalog: FsCatalog, root: Path, entry: Callable[..., ModelEntry], ways: list[str]
+) -> None:
+    for entry_id in "abc":
+        catalog.put(entry(entry_id))
+    ways.clear()
+    found = json.loads((root / "catalog.json").read_bytes())
+    found["models"] = [dict(reversed(model.items())) for model in reversed(found["models"])]
+    for name in ("catalog.json", "catalog.json.bak"):
+        (root / name).write_text(json.dumps(found, indent=2) + "\n", encoding="utf-8")
+    catalog.put(entry("b", size=9))
+    assert ways == []
+    assert [(model.id, model.size) for model in catalog.list()] == [("a", 0), ("b", 9), ("c", 0)]
