@@ -6,6 +6,7 @@ import os
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
+from functools import partial
 from typing import Annotated, Any
 
 import typer
@@ -55,7 +56,10 @@ class LazyGroup(TyperGroup):
             return TyperCommand(cmd_name, help=f"(from {dist})", callback=lambda: None)
         from ..plugins import PluginManager
 
-        return _as_command(PluginManager(output.config()).command(cmd_name), cmd_name, f"(from {dist})")
+        plugins = PluginManager(output.config())
+        command = _as_command(plugins.command(cmd_name), cmd_name, f"(from {dist})")
+        command.invoke = partial(plugins.run_command, cmd_name, command.invoke)
+        return command
 
     def format_help(self, ctx: Any, formatter: Any) -> None:
         """Write the help text from the table alone."""

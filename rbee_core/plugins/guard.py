@@ -16,6 +16,9 @@ if TYPE_CHECKING:
 
 T = TypeVar("T")
 
+#: Where a command plugin fails once it is loaded.
+COMMAND = "its command"
+
 
 class FaultyPluginError(Exception):
     """Something is wrong with the plugin as such; raised by rbee's own checks while loading it.
@@ -71,6 +74,24 @@ class Guard:
             if signalled() == signal.SIGTERM:
                 raise SystemExit(128 + signal.SIGTERM)
         self.memory.passed(record, where)
+        return result
+
+    def run_command(self, record: PluginRecord, action: Callable[[], T], regular: tuple[type[BaseException], ...]) -> T:
+        """Run a command plugin's command: what it prints and how it takes Ctrl-C is its own affair.
+
+        :param regular: how commands end on purpose.
+        :raises RbeeError: ``PLUGIN_ERROR`` for any other exception.
+        """
+        on_purpose: tuple[type[BaseException], ...] = (RbeeError, UsageError, *regular)
+        try:
+            result = action()
+        except on_purpose:
+            raise
+        except Exception as error:
+            if self.strict:
+                raise
+            raise self.failed(record, failure_from(error, COMMAND)) from error
+        self.memory.passed(record, COMMAND)
         return result
 
     def _sort(

@@ -6,7 +6,7 @@ import importlib
 import importlib.util
 import inspect
 import sys
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from functools import reduce
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -117,6 +117,17 @@ class PluginManager:
         :raises RbeeError: ``PLUGIN_CONFLICT`` or ``PLUGIN_ERROR``.
         """
         return self.load_command(self.choose("command", name))
+
+    def run_command(self, name: str, call: Callable[..., Any], *arguments: Any) -> Any:
+        """Call into a command plugin's command.
+
+        :raises RbeeError: ``PLUGIN_ERROR``, when it raises anything but what commands end with.
+        """
+        import typer
+
+        wrong_usage = [error for error in typer.BadParameter.__mro__ if error not in Exception.__mro__]
+        regular = (typer.Exit, typer.Abort, BrokenPipeError, *wrong_usage)
+        return self.guard.run_command(self.choose("command", name), lambda: call(*arguments), regular)
 
     def load_command(self, record: PluginRecord) -> Any:
         """Import the Typer application of one command plugin.

@@ -160,7 +160,7 @@ os.system("echo noise")
 def babble():
     while True:
         os.write(1, b"babble ")
-        threading.Event().wait(0.001)
+        threading.Event().wait(0.00001)
 threading.Thread(target=babble, daemon=True).start()
 """
 

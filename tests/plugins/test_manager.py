@@ -68,6 +68,8 @@ def test_standard_output_comes_back_when_two_threads_leave_plugins_in_any_order(
         def meet(self) -> None:
             (first_inside if self.first else second_inside).set()
             assert (second_inside if self.first else first_out).wait(30)
+            if not self.first:
+                sys.stdout.write("late\n")  # a plugin's print, after another plugin's end
 
     answers: list[bool] = []
 
@@ -84,7 +86,7 @@ def test_standard_output_comes_back_when_two_threads_leave_plugins_in_any_order(
         thread.join(60)
     assert answers == [True, True]
     sys.stdout.write("mine\n")
-    assert capsys.readouterr().out == "mine\n"
+    assert capsys.readouterr() == ("mine\n", "late\n")
 
 
 def test_what_a_plugin_raises_once_its_job_is_cancelled_is_the_cancelling(

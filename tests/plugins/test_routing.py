@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from rbee_core.testing.cli import RbeeHome
-from rbee_core.testing.dists import BACKEND, VENDOR, PluginFolder
+from rbee_core.testing.dists import BACKEND, VENDOR, PluginFolder, make_dist
 
 Rows = Callable[..., dict[str, Any]]
 
@@ -129,7 +129,10 @@ def test_a_shared_backend_name_is_a_conflict_at_once(rbee: RbeeHome, folder: Plu
         ("nobody:x", "No plugin for 'nobody:', and none is known for it."),
     ],
 )
-def test_a_missing_vendor_is_a_sentence(ref: str, sentence: str, rbee: RbeeHome) -> None:
+def test_a_missing_vendor_is_a_sentence(ref: str, sentence: str, rbee: RbeeHome, folder: PluginFolder) -> None:
+    # As if it were not installed: an empty distribution of its name comes first on the path.
+    for name in ("http", "ollama", "s3", "oci", "registry"):
+        make_dist(folder.path, f"rbee-vendor-{name}")
     error = error_of(rbee("models", "resolve", ref, "--json"))
     assert error["code"] == "NO_VENDOR"
     assert error["message"] == sentence
@@ -150,6 +153,7 @@ def test_a_vendor_that_is_off_is_named_with_the_way_to_turn_it_on(rbee: RbeeHome
 
 
 def test_the_signature_in_a_url_is_not_repeated(rbee: RbeeHome, folder: PluginFolder) -> None:
+    make_dist(folder.path, "rbee-vendor-http")
     folder.add("vendor", "https", VENDOR.replace("return True", "return False"), dist="rbee-vendor-no")
     error = error_of(rbee("models", "resolve", "https://host/x?X-Amz-Signature=abc123", "--json"))
     assert error["code"] == "NO_VENDOR"
