@@ -1,0 +1,5 @@
+"""Models from Ollama's registry and from registries like it."""
+
+from .vendor import OllamaVendor
+
+__all__ = ["OllamaVendor"]
