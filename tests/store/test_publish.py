@@ -52,23 +52,32 @@ def test_a_model_of_no_files_is_an_empty_folder(store: Store) -> None:
     assert list(folder.iterdir()) == []
 
 
-def test_names_that_differ_in_case_are_two_files(store: Store, publish: Publish) -> None:
-    assert _content(publish("x", {"A": b"1", "a": b"2"})) == {"A": b"1", "a": b"2"}
+@pytest.mark.parametrize("names", [("A", "a"), ("sub/X", "Sub/x"), ("\u00e9", "e\u0301"), ("a", "a/b")])
+def test_names_that_are_one_on_some_disks_are_refused_on_all(
+    store: Store, publish: Publish, names: tuple[str, str]
+) -> None:
+    publish("x", {"old": b"0"})
+    folder = store.partial_dir("x")
+    files = [ModelFile(name=name, size=1) for name in names]
+    with pytest.raises(RbeeError) as raised:
+        store.publish("x", folder, files)
+    assert raised.value.code is ErrorCode.UNSAFE_PATH
+    assert _content(store.folder("x")) == {"old": b"0"}
 
 
-def test_where_case_is_ignored_they_are_refused(
+def test_should_the_disk_take_two_names_for_one_it_is_refused_too(
     store: Store, publish: Publish, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     real = os.link
 
     def link(source: Path, dest: Path) -> None:
-        if any(path.name.lower() == dest.name.lower() for path in dest.parent.iterdir()):
+        if dest.name == "ss":  # which a disk might take for the other's name
             raise FileExistsError(errno.EEXIST, "File exists")
         real(source, dest)
 
     monkeypatch.setattr(os, "link", link)
     with pytest.raises(RbeeError) as raised:
-        publish("x", {"A": b"1", "a": b"2"})
+        publish("x", {"a": b"1", "ss": b"2"})
     assert raised.value.code is ErrorCode.UNSAFE_PATH
     assert _visible(store) == []
 

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any, TypeGuard
 
 from ...errors import RbeeError
-from ...store.names import check_name
+from ...names import check_name
 from .reading import BadHeader, open_plain, parse_object, read_json
 
 #: The format's own limit, in bytes.
