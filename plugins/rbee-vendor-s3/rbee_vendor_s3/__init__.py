@@ -1,19 +1,5 @@
-"""In the making."""
+"""Models from S3 and what speaks its protocol, for rbee."""
 
-from __future__ import annotations
+from .vendor import S3Vendor
 
-from typing import TYPE_CHECKING
-
-from rbee_core import hookimpl
-
-if TYPE_CHECKING:
-    from rbee_core import ModelRef
-
-
-class S3Vendor:
-    """Takes no reference yet."""
-
-    @hookimpl
-    def supports_model(self, ref: ModelRef) -> bool:
-        """None."""
-        return False
+__all__ = ["S3Vendor"]
