@@ -49,7 +49,7 @@ class Blobs:
         return None
 
     def adopt(self, file: Path, digest: Digest) -> Path:
-        """Move a verified file in; if its bytes are here already, it is dropped instead. The blob's path.
+        """Move a verified file in; if its bytes are here already and sealed, it is dropped instead. The blob's path.
 
         :raises OSError: the file is where it was, or the blob is complete.
         """
@@ -60,7 +60,9 @@ class Blobs:
                 # Linked, not moved, by an attempt that was killed: two names of one file; a rename would do nothing.
                 file.unlink()
                 return target
-        if self.find(digest) is not None:
+        # A private file takes the place of a blob that is linked to a user's, so that it can be sealed.
+        present = self.find(digest)
+        if present is not None and (status.st_nlink > 1 or is_sealed(present.lstat())):
             file.unlink()
             return target
         self.folder.mkdir(parents=True, exist_ok=True)

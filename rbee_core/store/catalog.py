@@ -6,7 +6,7 @@ import logging
 import os
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
 from ..contracts.common import LifecycleState
 from ..contracts.model import ModelEntry
@@ -36,6 +36,9 @@ from .names import check_id
 from .splice import splice
 from .stamp import Stamp
 
+if TYPE_CHECKING:
+    from ..refs import ModelRef
+
 OnProblem = Callable[[str], None]
 Entries = list[ModelEntry]
 
@@ -64,11 +67,11 @@ class CatalogStore(Protocol):
     def delete(self, entry_id: str) -> bool:
         """Take an entry out; the files stay. Whether there was one."""
 
-    def exists(self, key: str) -> bool:
-        """Whether there is an entry with that id or canonical reference."""
+    def exists(self, key: str | ModelRef) -> bool:
+        """Whether there is an entry with that id or reference."""
 
-    def locate(self, key: str) -> Path | None:
-        """What an engine loads for that id or canonical reference, if it is downloaded and there."""
+    def locate(self, key: str | ModelRef) -> Path | None:
+        """What an engine loads for that id or reference, if it is downloaded and there."""
 
 
 class FsCatalog:
@@ -116,13 +119,13 @@ class FsCatalog:
         index = document.find(entry_id)
         return None if index is None else self._entry(document.models[index])
 
-    def exists(self, key: str) -> bool:
-        """Whether there is an entry with that id, or whose source is that canonical reference."""
-        return self._by_key(key) is not None
+    def exists(self, key: str | ModelRef) -> bool:
+        """Whether there is an entry with that id, or whose source is that reference in its canonical form."""
+        return self._by_key(str(key)) is not None
 
-    def locate(self, key: str) -> Path | None:
+    def locate(self, key: str | ModelRef) -> Path | None:
         """What an engine loads for that id or canonical reference; ``None`` unless it is downloaded and there."""
-        entry = self._by_key(key)
+        entry = self._by_key(str(key))
         if entry is None or not entry.downloaded or not entry.path:
             return None
         path = Path(entry.path)
@@ -130,7 +133,6 @@ class FsCatalog:
 
     def _by_key(self, key: str) -> ModelEntry | None:
         document = self._read()
-        key = str(key)
         index = document.find(key)
         if index is not None:
             return self._entry(document.models[index])

@@ -35,7 +35,8 @@ class Removed:
 class Store:
     """One folder with blobs, models, partial downloads, locks and the catalog.
 
-    Making one costs nothing and touches nothing. Nothing in it ever reaches outside its root.
+    Making one costs nothing and makes nothing, but puts right what a killed process left half-done. Nothing in it ever
+    reaches outside its root.
 
     :param config: ``config.models_dir`` is the root; made when something is written.
     :param catalog: another place for the catalog than ``catalog.json``.
@@ -49,13 +50,10 @@ class Store:
         self.catalog: CatalogStore = catalog or FsCatalog(self.root, on_problem)
         self.blobs = Blobs(self.root)
         self._publisher = Publisher(self.root, self.blobs)
+        self._publisher.recover()
 
     def folder(self, entry_id: str) -> Path:
-        """Where a model's files are once it is published: ``models/<escaped id>``.
-
-        A publication that was killed half-way is put right first.
-        """
-        self._publisher.recover()
+        """Where a model's files are once it is published: ``models/<escaped id>``."""
         return self._publisher.folder(entry_id)
 
     def lock(

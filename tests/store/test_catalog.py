@@ -15,6 +15,7 @@ from hypothesis import strategies as st
 from rbee_core.config import Config
 from rbee_core.contracts import LifecycleState, ModelEntry
 from rbee_core.errors import ErrorCode, RbeeError
+from rbee_core.refs import ModelRef
 from rbee_core.store import FsCatalog, Store
 
 Make = Callable[..., ModelEntry]
@@ -112,6 +113,7 @@ def test_exists_and_locate_by_id_and_by_reference(catalog: FsCatalog, root: Path
     catalog.put(entry("coming", source="hf:o/r", status="Downloading"))
     assert catalog.exists("here")
     assert catalog.exists("hf:o/r")
+    assert catalog.exists(ModelRef.parse("o/r"))
     assert not catalog.exists("hf:o/other")
     assert catalog.locate("here") is None, "its file is not there"
     (root / "models" / "here").mkdir(parents=True)

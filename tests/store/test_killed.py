@@ -58,7 +58,8 @@ def test_a_publication_killed_at_any_step_leaves_the_old_model_or_the_new(tmp_pa
     seen = []
     for store, problems in _stores(tmp_path, steps):
         _assert_sound(store, problems)
-        # The next process to ask for the model finds one of the two, and no trace of the accident.
+        # The next process to open the store finds one of the two, and no trace of the accident.
+        assert store.catalog.locate("x") == store.folder("x")
         found = _content(store.folder("x"))
         assert found in (OLD, NEW)
         seen.append(found == NEW)

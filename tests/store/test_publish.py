@@ -202,6 +202,27 @@ def test_a_blob_that_the_user_wrote_to_is_no_blob_any_more(store: Store, stage: 
     assert mine.read_bytes() == b"ENIM"
 
 
+def test_a_private_copy_takes_the_place_of_a_blob_that_is_a_users_file(
+    store: Store, stage: Stage, tmp_path: Path
+) -> None:
+    mine, _ = _link_from_user(store, tmp_path, b"mine")
+    folder, files = stage("y", {"m.gguf": b"mine"})
+    other = store.publish("y", folder, files)
+    mine.write_bytes(b"ENIM")
+    assert (other / "m.gguf").read_bytes() == b"mine"
+    assert _blob(store, b"mine").read_bytes() == b"mine"
+    assert not _blob(store, b"mine").stat().st_mode & 0o222
+
+
+def test_a_second_link_to_a_users_file_is_dropped(store: Store, tmp_path: Path) -> None:
+    mine, files = _link_from_user(store, tmp_path, b"mine")
+    os.link(mine, store.partial_dir("y") / "m.gguf")
+    store.publish("y", store.partial_dir("y"), files)
+    assert (store.folder("y") / "m.gguf").samefile(mine)
+    assert stat.S_IMODE(mine.stat().st_mode) == 0o644
+    assert mine.stat().st_nlink == 4  # the user's, the blob, and two models'
+
+
 def test_a_wrong_unsealed_blob_is_not_reused_by_a_publication(store: Store, stage: Stage) -> None:
     blob = _blob(store, b"right")
     blob.parent.mkdir(parents=True)
