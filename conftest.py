@@ -1,3 +1,8 @@
 """Fixtures for every test of this repository."""
 
-pytest_plugins = ["rbee_core.testing.fixtures", "rbee_core.testing.hub.fixtures"]
+pytest_plugins = [
+    "rbee_core.testing.fixtures",
+    "rbee_core.testing.hub.fixtures",
+    "rbee_core.testing.workers",
+    "rbee_core.testing.servers.registry_fixtures",
+]

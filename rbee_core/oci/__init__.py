@@ -13,6 +13,7 @@ from .challenges import Challenge, Token, TokenRequest, parse_challenges, parse_
 from .credentials import Credential, find_credential
 from .manifest import Descriptor, Index, Manifest
 from .registry import Registry
+from .version import wanted_version
 
 __all__ = [
     "Address",
@@ -30,4 +31,5 @@ __all__ = [
     "parse_challenges",
     "parse_token",
     "token_request",
+    "wanted_version",
 ]
