@@ -43,7 +43,7 @@ class Rbee:
         """The plugin manager."""
         from .plugins import PluginManager
 
-        return PluginManager(self.config)
+        return PluginManager(self.config, on_problem=self._on_problem)
 
     @cached_property
     def store(self) -> Store:

@@ -204,7 +204,7 @@ def uninstall(
 def _manager() -> PluginManager:
     from ..plugins import PluginManager
 
-    return PluginManager(output.config())
+    return PluginManager(output.config(), on_problem=output.warn_once)
 
 
 def _named(manager: PluginManager, names: list[str]) -> list[PluginRecord]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import importlib
 import importlib.util
 import inspect
+import logging
 import sys
 from collections.abc import Callable, Iterable
 from functools import reduce
@@ -39,13 +40,21 @@ class PluginManager:
     :param installed: the records to work with, instead of what is on ``sys.path`` (tests, child processes).
     :param memory: where failures and passes are noted, instead of the state folder; a child process leaves that to
         its parent.
+    :param on_problem: told a sentence when something was wrong and could be helped; by default the log
+        ``rbee.plugins``.
     """
 
     def __init__(
-        self, config: Config, *, installed: Iterable[PluginRecord] | None = None, memory: Memory | None = None
+        self,
+        config: Config,
+        *,
+        installed: Iterable[PluginRecord] | None = None,
+        memory: Memory | None = None,
+        on_problem: Callable[[str], None] | None = None,
     ) -> None:
         self.config = config
-        self.registry = Registry(config, installed)
+        self.on_problem = on_problem or logging.getLogger("rbee.plugins").warning
+        self.registry = Registry(config, installed, self.on_problem)
         self._in_child = memory is not None
         self.guard = Guard(memory or self.registry.failures, strict=config["strict_plugins"])
         self._loaded: dict[tuple[str, str, str], LoadedPlugin] = {}
@@ -87,11 +96,11 @@ class PluginManager:
                 if self.guard.strict and error.code is ErrorCode.PLUGIN_ERROR:
                     raise
                 problems.append(error)
-        if len(takers) > 1:
-            return self._decide(ref, takers)
-        if takers:
-            return takers[0]
-        raise problems[0] if problems else missing.nobody_takes(ref, enabled)
+        if not takers:
+            raise problems[0] if problems else missing.nobody_takes(ref, enabled)
+        for problem in problems:
+            self.on_problem(problem.message)
+        return takers[0] if len(takers) == 1 else self._decide(ref, takers)
 
     def _decide(self, ref: ModelRef, takers: list[LoadedVendor]) -> LoadedVendor:
         preferred = self.registry.settings.read().preferred("vendor", ref.scheme)

@@ -18,11 +18,17 @@ class Registry:
     """Answers from metadata, settings and memory; imports no plugin.
 
     :param installed: the records to judge, instead of what is on ``sys.path``.
+    :param on_problem: told a sentence when something was wrong and could be helped.
     """
 
-    def __init__(self, config: Config, installed: Iterable[PluginRecord] | None = None) -> None:
+    def __init__(
+        self,
+        config: Config,
+        installed: Iterable[PluginRecord] | None = None,
+        on_problem: Callable[[str], None] | None = None,
+    ) -> None:
         self.config = config
-        self.settings = PluginSettings(config)
+        self.settings = PluginSettings(config, on_problem)
         self.failures = Failures(config)
         self.installed = scan() if installed is None else list(installed)
 

@@ -29,7 +29,8 @@ class Choices:
 class PluginSettings:
     """Reads and writes the choices. A second copy of them is kept, so that a damaged file loses none."""
 
-    def __init__(self, config: Config) -> None:
+    def __init__(self, config: Config, on_problem: Callable[[str], None] | None = None) -> None:
+        self._on_problem = on_problem
         self.path = config.config_dir / "plugins.json"
         self.backup = self.path.with_name("plugins.json.bak")
 
@@ -45,7 +46,10 @@ class PluginSettings:
         except (ValueError, OSError) as error:
             try:
                 if self.backup.is_file():
-                    return _parse(read_json(self.backup))
+                    choices = _parse(read_json(self.backup))
+                    if self._on_problem is not None:
+                        self._on_problem(f"{self.path} cannot be read ({error}); its copy is used.")
+                    return choices
             except (ValueError, OSError):
                 pass
             raise UsageError(

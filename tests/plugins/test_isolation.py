@@ -74,6 +74,7 @@ def test_other_plugins_go_on_beside_a_bad_one(rbee: RbeeHome, folder: PluginFold
     done = rbee("models", "resolve", "toy:x", "--json")
     assert done.returncode == 0, done.stderr
     assert json.loads(done.stdout)["dist"] == "rbee-vendor-well"
+    assert "'toy' (rbee-vendor-broken 1.0) cannot be loaded: SystemExit: 9" in done.stderr
 
 
 def test_verbose_shows_the_plugins_own_traceback(rbee: RbeeHome, folder: PluginFolder) -> None:

@@ -145,7 +145,9 @@ def test_a_damaged_settings_file_turns_nothing_on(damage: str, rbee: RbeeHome, t
     path = rbee.path / "config" / "plugins.json"
     path.write_text(damage)
     assert rows()["toy"]["status"] == "disabled"  # its copy holds
-    assert rbee("plugins", "disable", "demo").returncode == 0
+    done = rbee("plugins", "disable", "demo")
+    assert done.returncode == 0
+    assert "its copy is used" in done.stderr
     assert (rbee.path / "config" / "plugins.json.damaged").read_text() == damage
     assert {rows()[name]["status"] for name in ("toy", "demo")} == {"disabled"}
 
