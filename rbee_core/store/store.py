@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 
 from ..contracts.common import Digest
 from ..contracts.model import ModelEntry, ModelFile
+from ..errors import ErrorCode, RbeeError
 from .atomic import disk_errors
 from .blobs import Blobs
 from .catalog import CatalogStore, FsCatalog, OnProblem
@@ -106,11 +107,23 @@ class Store:
         """Take a model out of the catalog, then delete its files as well as it goes.
 
         Files outside the store are never touched, nor are blobs that another model uses.
+
+        :raises RbeeError: ``CATALOG_CORRUPT``; ``INSUFFICIENT_DISK``, if even without the files the catalog has no room.
         """
         entry = self.catalog.get(entry_id)
-        self.catalog.delete(entry_id)
-        if not self.root.is_dir():
-            return Removed(entry, 0)
+        try:
+            self.catalog.delete(entry_id)
+        except RbeeError as error:
+            if error.code is not ErrorCode.INSUFFICIENT_DISK:
+                raise
+            # Not a byte is left to write the catalog with, and this is how a person frees some: the files go first.
+            freed = self._remove_files(entry_id, entry)
+            self.catalog.delete(entry_id)
+            return Removed(entry, freed)
+        return Removed(entry, self._remove_files(entry_id, entry) if self.root.is_dir() else 0)
+
+    def _remove_files(self, entry_id: str, entry: ModelEntry | None) -> int:
+        """Delete a model's folder, its blobs that no other entry uses, and its partial download; the bytes freed."""
         with self._exclusive(f"removing {entry_id}"):
             others = [other for other in self.catalog.list() if other.id != entry_id]
             freed = self._publisher.remove(entry_id, entry, others)
@@ -118,7 +131,7 @@ class Store:
             for file in entry.files if entry else []:
                 if file.digest and file.digest.algorithm == "sha256" and file.digest not in used:
                     freed += self.blobs.drop(file.digest)
-        return Removed(entry, freed + self.drop_partial(entry_id))
+        return freed + self.drop_partial(entry_id)
 
     def _exclusive(self, doing: str) -> AbstractContextManager[None]:
         return self.lock("store", doing=doing)

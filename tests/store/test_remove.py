@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import hashlib
 import os
 from collections.abc import Callable
@@ -168,3 +169,22 @@ def test_files_that_cannot_be_deleted_do_not_keep_the_entry(
     assert not store.folder("x").exists()
     store.remove("x")
     assert list((store.root / "models").iterdir()) == []
+
+
+def test_a_model_can_be_removed_from_a_disk_without_a_byte_free(
+    store: Store, publish: Publish, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    publish("x", {"m": b"1"})
+    publish("y", {"m": b"2"})
+    blob = store.root / "blobs" / "sha256" / _name(b"1")
+    real = os.fsync
+
+    def full(fd: int) -> None:
+        if blob.exists():
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+        real(fd)
+
+    monkeypatch.setattr(os, "fsync", full)
+    assert store.remove("x").freed == 1
+    assert [model.id for model in store.catalog.list()] == ["y"]
+    assert (store.folder("y") / "m").read_bytes() == b"2"
