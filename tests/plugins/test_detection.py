@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import signal
 import subprocess
 import sys
 from collections.abc import Callable
@@ -188,3 +189,26 @@ def test_the_detect_module_prints_one_json_document(
     assert list(answer) == [expected]
     assert done.stderr.count("noise") == 2
     assert "backend" in answer["devices"][0] if expected == "devices" else answer["error"]["code"] == "PLUGIN_ERROR"
+
+
+def test_the_hardware_command_survives_a_hanging_backend(rbee: RbeeHome, folder: PluginFolder) -> None:
+    folder.add("backend", "hang", instead("import threading; threading.Event().wait()"))
+    done = rbee("hardware", "--json", env={"RBEE_HARDWARE_TIMEOUT": "3"})
+    assert done.returncode == 0, done.stderr
+    answer = json.loads(done.stdout)
+    assert "cpu" in {device["backend"] for device in answer["devices"]}
+    assert {"name": "hang", "available": False, "reason": "detect_hardware: took longer than 3 s"} in answer["backends"]
+
+
+def test_ctrl_c_ends_detection_and_its_children(rbee: RbeeHome, folder: PluginFolder) -> None:
+    fifo = folder.path / "fifo"
+    os.mkfifo(fifo)
+    hang = f"import os, threading; os.write(os.open({str(fifo)!r}, os.O_WRONLY), b'here'); threading.Event().wait()"
+    folder.add("backend", "hang", instead(hang))
+    process = rbee.start("hardware", env={"RBEE_HARDWARE_TIMEOUT": "90"})
+    with fifo.open("rb") as reader:  # opens when the child has come to its hook
+        assert reader.read(4) == b"here"
+        process.send_signal(signal.SIGINT)
+        assert reader.read() == b""  # ends when the child is gone
+    process.communicate(timeout=60)
+    assert process.returncode == 130
