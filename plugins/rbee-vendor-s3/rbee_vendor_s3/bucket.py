@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Callable
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from rbee_core.errors import ErrorCode, RbeeError
 from rbee_core.transfer import listen
+from rbee_core.transfer.buckets import all_pages
 
 from .objects import S3Object, from_head, part_digests
 from .refusals import refusal
@@ -20,12 +20,8 @@ if TYPE_CHECKING:
 
 T = TypeVar("T")
 
-#: Far more objects than any model has; a listing without an end is cut off here.
-MAX_OBJECTS = 100_000
 #: Seconds that a signed address is good for. Each request gets a new one.
 _EXPIRES = 3600
-#: Objects asked about at one time.
-_AT_ONCE = 8
 
 
 class Bucket:
@@ -36,6 +32,7 @@ class Bucket:
 
     def __init__(self, name: str, settings: Settings, job: Job) -> None:
         self.name = name
+        self.url = f"s3://{name}/"
         self._settings = settings
         self._job = job
         self._filesystem = settings.filesystem()
@@ -45,7 +42,7 @@ class Bucket:
 
         :raises RbeeError: ``AUTH_REQUIRED``, ``MODEL_NOT_FOUND`` (no such bucket), ``DOWNLOAD_FAILED``.
         """
-        what = f"s3://{self.name}/{key}"
+        what = self.url + key
         given: dict[str, Any] = {"Bucket": self.name, "Key": key, **({"VersionId": version} if version else {})}
         try:
             head = self._ask("head_object", what, missing=True, ChecksumMode="ENABLED", **given)
@@ -62,35 +59,21 @@ class Bucket:
             return replace(found, parts=self._parts(found))
         return found
 
-    def heads(self, wanted: Iterable[tuple[str, str]]) -> list[S3Object | None]:
-        """`head` for many (key, name), some at a time."""
-        with ThreadPoolExecutor(_AT_ONCE, thread_name_prefix="rbee-s3") as pool:
-            try:
-                return list(pool.map(lambda pair: self.head(*pair), wanted))
-            except BaseException:
-                pool.shutdown(wait=False, cancel_futures=True)
-                raise
-
     def keys(self, prefix: str) -> list[str]:
-        """The keys of all objects whose keys begin with ``prefix``, but for the empty ones that stand for folders.
+        """The keys of all objects that begin so, but for the empty ones that stand for folders.
 
-        :raises RbeeError: as `head`, and ``DOWNLOAD_FAILED`` for more than `MAX_OBJECTS`.
+        :raises RbeeError: as `head`.
         """
-        what = f"s3://{self.name}/{prefix}"
-        keys: list[str] = []
-        token: dict[str, Any] = {}
-        while True:
-            page = self._ask("list_objects_v2", what, Bucket=self.name, Prefix=prefix, **token)
-            entries = page.get("Contents") or []
-            keys += [str(e["Key"]) for e in entries if not (str(e["Key"]).endswith("/") and not e.get("Size"))]
-            if len(keys) > MAX_OBJECTS:
-                raise RbeeError(
-                    ErrorCode.DOWNLOAD_FAILED, f"{what} holds more than {MAX_OBJECTS} objects.", "Give a longer prefix."
-                )
-            following = page.get("NextContinuationToken")
-            if not page.get("IsTruncated") or not following or {"ContinuationToken": following} == token:
-                return keys
-            token = {"ContinuationToken": following}
+        what = self.url + prefix
+
+        def page(token: str | None) -> tuple[list[str], str | None]:
+            more: dict[str, Any] = {"ContinuationToken": token} if token else {}
+            answer = self._ask("list_objects_v2", what, Bucket=self.name, Prefix=prefix, **more)
+            found = [(str(entry["Key"]), entry.get("Size")) for entry in answer.get("Contents") or []]
+            following = answer.get("NextContinuationToken") if answer.get("IsTruncated") else None
+            return [key for key, size in found if size or not key.endswith("/")], following or None
+
+        return all_pages(page, what)
 
     def sign(self, found: S3Object) -> str:
         """An address that gives the object for an hour; made here, without asking anybody."""

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 from rbee_core import hookimpl
 from rbee_core.contracts import DownloadResult, ManifestFile, ModelManifest
+from rbee_core.errors import UsageError
 
 if TYPE_CHECKING:
     from rbee_core import Job, ModelRef
@@ -65,8 +66,9 @@ class S3Vendor:
 
     def _look(self, ref: ModelRef, job: Job) -> tuple[Settings, Bucket, list[S3Object]]:
         """What the reference leads to; the same for the whole of a job."""
+        from rbee_core.transfer.buckets import find_objects
+
         from .bucket import Bucket
-        from .look import look
         from .settings import Settings
 
         assert ref.host is not None
@@ -77,12 +79,22 @@ class S3Vendor:
         with self._lock:
             found = self._found.get(key)
         if found is None:
-            found = look(bucket, ref.path or "", options)
+            found = find_objects(bucket, *_key_and_version(ref.path or "", options.revision), options)
             with self._lock:
                 self._found[key] = found
                 while len(self._found) > _KEPT:
                     self._found.popitem(last=False)
         return settings, bucket, found
+
+
+def _key_and_version(path: str, asked: str | None) -> tuple[str, str | None]:
+    """A key may hold anything, a question mark too; only ``?versionId=`` (s3fs's way to write it) is none of it."""
+    key, mark, version = path.rpartition("?versionId=")
+    if not mark:
+        return path, asked
+    if asked and asked != version:
+        raise UsageError(f"The reference names the version {version!r}, and --revision says {asked!r}.")
+    return key, version
 
 
 def _source(item: S3Object, bucket: Bucket, settings: Settings, client: HttpClient) -> Source:
