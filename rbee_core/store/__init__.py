@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from .catalog import CatalogStore, FsCatalog
+from .catalog import FsCatalog
 from .catalog_file import Catalog
+from .catalog_store import CatalogStore
 from .digest import Outcome, Verdict, verify_digest
 from .disk import require_space
 from .locks import Holder, lock

@@ -1,4 +1,4 @@
-"""The catalog: which models are here. `CatalogStore` is the interface, `FsCatalog` keeps it in ``catalog.json``."""
+"""The catalog kept in ``catalog.json``."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import logging
 import os
 from collections.abc import Callable
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Any
 
 from ..contracts.common import LifecycleState
 from ..contracts.model import ModelEntry
@@ -30,6 +30,7 @@ from .catalog_file import (
     to_entry,
     to_raw,
 )
+from .catalog_store import Entries
 from .locks import lock
 from .migrate import migrate
 from .names import check_id
@@ -40,38 +41,6 @@ if TYPE_CHECKING:
     from ..refs import ModelRef
 
 OnProblem = Callable[[str], None]
-Entries = list[ModelEntry]
-
-
-class CatalogStore(Protocol):
-    """Where the catalog is kept (seed 003). Every method may raise RbeeError ``CATALOG_CORRUPT``."""
-
-    def load(self) -> Catalog:
-        """All of it."""
-
-    def get(self, entry_id: str) -> ModelEntry | None:
-        """The entry of that id."""
-
-    def put(self, entry: ModelEntry) -> None:
-        """Add an entry, in place of the one of the same id if there is one."""
-
-    def update(self, entry_id: str, change: Callable[[ModelEntry], ModelEntry]) -> ModelEntry:
-        """Change one entry; nobody else's change comes in between. ``MODEL_NOT_FOUND`` if there is none."""
-
-    def set_state(self, entry_id: str, state: LifecycleState) -> None:
-        """Retire or activate a model. ``MODEL_NOT_FOUND`` if there is none."""
-
-    def list(self) -> Entries:
-        """All entries, sorted by id."""
-
-    def delete(self, entry_id: str) -> bool:
-        """Take an entry out; the files stay. Whether there was one."""
-
-    def exists(self, key: str | ModelRef) -> bool:
-        """Whether there is an entry with that id or reference."""
-
-    def locate(self, key: str | ModelRef) -> Path | None:
-        """What an engine loads for that id or reference, if it is downloaded and there."""
 
 
 class FsCatalog:

@@ -14,7 +14,8 @@ from ..contracts.model import ModelEntry, ModelFile
 from ..errors import ErrorCode, RbeeError
 from .atomic import disk_errors
 from .blobs import Blobs
-from .catalog import CatalogStore, FsCatalog, OnProblem
+from .catalog import FsCatalog, OnProblem
+from .catalog_store import CatalogStore
 from .links import remove_tree
 from .locks import OnWait, lock
 from .names import escape_id
@@ -108,7 +109,7 @@ class Store:
 
         Files outside the store are never touched, nor are blobs that another model uses.
 
-        :raises RbeeError: ``CATALOG_CORRUPT``; ``INSUFFICIENT_DISK``, if even without the files the catalog has no room.
+        :raises RbeeError: ``CATALOG_CORRUPT``; ``INSUFFICIENT_DISK``: even without the files the catalog has no room.
         """
         entry = self.catalog.get(entry_id)
         try:

@@ -1,6 +1,7 @@
 """What a model is, read from the headers of its files: bounded reads, safe on hostile files, no tensor is loaded."""
 
-from .describe import Described, describe
+from .describe import describe
+from .described import Described
 from .gguf import GgufHeader, read_gguf
 from .hf_config import HfConfig, read_config
 from .quant import quant_label
