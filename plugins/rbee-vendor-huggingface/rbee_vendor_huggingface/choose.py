@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from fnmatch import fnmatchcase
 
 from rbee_core.errors import ErrorCode, RbeeError
+from rbee_core.selection import is_pickle, matches
 
 from . import gguf, safetensors
-from .listing import RepoFile, is_pickle, no_such_file, overview, shown
+from .listing import RepoFile, no_such_file, overview, shown
 
 #: Tried in this order where a repository has several quantizations and none was asked for.
 DEFAULT_LABELS = ("Q4_K_M", "Q8_0")
@@ -172,9 +172,5 @@ def _incomplete(wanted: Wanted, what: str, missing: list[str]) -> RbeeError:
 
 
 def _matches(path: str, globs: Sequence[str]) -> bool:
-    """Whether one of the globs takes the path, or its last part; ``*`` crosses folders, as in huggingface_hub."""
-    name = path.rpartition("/")[2]
-    return any(
-        fnmatchcase(path, glob) or fnmatchcase(name, glob) or (glob.endswith("/") and path.startswith(glob))
-        for glob in globs
-    )
+    """As `rbee_core.selection.matches`; a glob that ends in ``/`` takes a whole folder, as in huggingface_hub."""
+    return matches(path, [f"{glob}*" if glob.endswith("/") else glob for glob in globs])

@@ -11,7 +11,9 @@ from collections import defaultdict
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-from .listing import RepoFile, human_size, shown
+from rbee_core.units import human_size
+
+from .listing import RepoFile, shown
 
 #: ``name-00001-of-00003.gguf`` (llama.cpp's gguf-split).
 _SHARD = re.compile(r"(?P<base>.+)-(?P<number>\d{5})-of-(?P<count>\d{5})\.gguf", re.IGNORECASE | re.DOTALL)

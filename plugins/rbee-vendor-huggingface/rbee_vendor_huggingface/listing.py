@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import difflib
-import re
 import unicodedata
 from collections.abc import Iterable
 from dataclasses import dataclass, field
@@ -11,10 +10,10 @@ from typing import Any
 
 from rbee_core.contracts import Digest
 from rbee_core.errors import ErrorCode, RbeeError
+from rbee_core.units import human_size
 
 #: How many files an error message lists.
 _SHOWN = 12
-_PICKLES = (".bin", ".pt", ".pth", ".ckpt", ".pkl", ".pickle", ".joblib")
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,25 +49,10 @@ class Repository:
     metadata: dict[str, Any] = field(default_factory=dict)
 
 
-def is_pickle(path: str) -> bool:
-    """Whether a file is of a kind that can run code when it is loaded, by its name."""
-    return path.lower().endswith(_PICKLES)
-
-
 def shown(text: str) -> str:
     """``text`` as it may be printed: no control characters, not endless."""
     clean = "".join(c if unicodedata.category(c)[0] != "C" else f"\\x{ord(c):02x}" for c in text)
     return clean if len(clean) <= 120 else clean[:117] + "…"
-
-
-def human_size(size: int) -> str:
-    """Bytes in the unit that reads best (powers of 1000)."""
-    value = float(size)
-    for unit in ("B", "kB", "MB", "GB"):
-        if value < 1000:
-            return f"{value:.0f} {unit}" if unit == "B" else f"{value:.1f} {unit}"
-        value /= 1000
-    return f"{value:.1f} TB"
 
 
 def overview(files: Iterable[RepoFile]) -> str:
@@ -90,24 +74,3 @@ def no_such_file(repo: str, asked: str, files: Iterable[RepoFile]) -> RbeeError:
         f"{repo} has no {shown(asked)!r}.",
         f"Did you mean {close}?" if close else f"It has: {overview(found)}",
     )
-
-
-_DRIVE = re.compile(r"[A-Za-z]:")
-
-
-def require_safe(path: str) -> str:
-    """The path itself, if it can be a file's name under a folder of ours.
-
-    The core checks names once more, and more strictly; this is for whoever calls the vendor without it.
-
-    :raises RbeeError: ``UNSAFE_PATH``: absolute, climbing, with backslashes, a drive letter or control characters.
-    """
-    parts = path.split("/")
-    bad = any(part in {"", ".", ".."} for part in parts) or "\\" in path or _DRIVE.match(path)
-    if bad or any(unicodedata.category(char) in {"Cc", "Cs", "Zl", "Zp"} for char in path):
-        raise RbeeError(
-            ErrorCode.UNSAFE_PATH,
-            f"The repository names a file {ascii(path)[:200]}, which could lead outside the model's folder.",
-            "Do not use this repository; nothing was written.",
-        )
-    return path

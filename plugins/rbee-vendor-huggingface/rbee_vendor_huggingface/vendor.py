@@ -10,10 +10,11 @@ from typing import TYPE_CHECKING
 from rbee_core import hookimpl
 from rbee_core.contracts import Digest, DownloadResult, ManifestFile, ModelManifest
 from rbee_core.errors import UsageError
+from rbee_core.names import check_names
 from rbee_core.transfer import Source, Tally, receive_all
 
 from .choose import Wanted, choose
-from .listing import RepoFile, Repository, require_safe
+from .listing import RepoFile, Repository
 
 if TYPE_CHECKING:
     from rbee_core import Job, ModelRef
@@ -74,8 +75,7 @@ class HuggingFaceVendor:
         repository = hub.repository(ref.repo, _revision(ref, options.revision))
         wanted = Wanted(ref.repo, ref.path, ref.selector, tuple(options.include), tuple(options.exclude))
         chosen = choose(repository.files, wanted)
-        for file in chosen:
-            require_safe(file.path)
+        check_names(file.path for file in chosen)
         plan = Repository(ref.repo, repository.commit, chosen, repository.metadata)
         with self._lock:
             self._plans[key] = plan
