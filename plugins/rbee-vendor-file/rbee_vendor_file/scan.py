@@ -4,24 +4,15 @@ from __future__ import annotations
 
 import errno
 import os
-import re
 import stat
-import unicodedata
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from fnmatch import fnmatchcase
 from pathlib import Path
 
 from rbee_core.errors import ErrorCode, RbeeError
+from rbee_core.names import has_controls
+from rbee_core.selection import WEIGHTS, has_weights, matches, missing_shards, select, shard_names
 from rbee_core.transfer import open_regular
-
-#: ``name-00001-of-00003.gguf`` and the like: one model in several files.
-_SHARD = re.compile(r"(?P<base>.+)-(?P<number>\d{5})-of-(?P<count>\d{5})(?P<end>\.gguf|\.safetensors)", re.IGNORECASE)
-_WEIGHTS = (".gguf", ".safetensors", ".onnx")
-#: Loading one of these can run code; they come only when named.
-_PICKLES = (".bin", ".pt", ".pth", ".ckpt", ".pkl", ".pickle", ".joblib")
-#: What download programs leave behind when they are stopped.
-_UNFINISHED = (".part", ".part.json", ".partial", ".incomplete", ".crdownload", ".aria2", ".tmp", ".downloadinprogress")
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,29 +40,28 @@ def find(path: Path, include: tuple[str, ...], exclude: tuple[str, ...], check: 
     if not stat.S_ISDIR(status.st_mode):
         return _with_shards(path, status)
     found = sorted(_walk(path, path, include, exclude, check), key=lambda item: item.name)
-    if found and (include or any(item.name.lower().endswith(_WEIGHTS) for item in found)):
-        return found
-    raise _nothing_in(path, bool(include))
+    names = [item.name for item in found]
+    if not found or not (include or has_weights(names)):
+        raise _nothing_in(path, bool(include))
+    if not include and (missing := missing_shards(names)):
+        raise _incomplete(path, missing)
+    return found
 
 
 def _with_shards(path: Path, status: os.stat_result) -> list[Found]:
-    match = _SHARD.fullmatch(path.name)
-    if match is None:
-        if stat.S_ISREG(status.st_mode) and status.st_size == 0:
-            raise RbeeError(ErrorCode.MODEL_NOT_FOUND, f"{path} is empty (0 bytes).", "Give the path of a model file.")
-        return [_take(path.name, path, status)]
-    fellows = []
-    for number in range(1, int(match["count"]) + 1):
-        name = f"{match['base']}-{number:05}-of-{match['count']}{match['end']}"
-        shard = path.with_name(name)
-        if not os.path.lexists(shard):
-            raise RbeeError(
-                ErrorCode.MODEL_NOT_FOUND,
-                f"{path} is one of {int(match['count'])} parts of a model, and {name} is not beside it.",
-                "Bring all parts into one folder.",
-            )
-        fellows.append(_take(name, shard, _status(shard)))
-    return fellows
+    if stat.S_ISREG(status.st_mode) and status.st_size == 0:
+        raise RbeeError(ErrorCode.MODEL_NOT_FOUND, f"{path} is empty (0 bytes).", "Give the path of a model file.")
+    names = shard_names(path.name)
+    missing = [name for name in names if not os.path.lexists(path.with_name(name))]
+    if missing:
+        raise _incomplete(path, missing)
+    return [_take(name, path.with_name(name), _status(path.with_name(name))) for name in names]
+
+
+def _incomplete(path: Path, missing: list[str]) -> RbeeError:
+    names = ", ".join(missing[:5]) + (f", and {len(missing) - 5} more" if len(missing) > 5 else "")
+    message = f"{path} is not a whole model: {ascii(names)[1:-1]} missing."
+    return RbeeError(ErrorCode.MODEL_NOT_FOUND, message, "Bring all its parts into one folder.")
 
 
 def _walk(
@@ -85,21 +75,11 @@ def _walk(
     for entry in entries:
         path = Path(entry.path)
         name = path.relative_to(root).as_posix()
-        if entry.name.startswith(".") or _matches(name, exclude):
-            continue
         if entry.is_dir(follow_symlinks=False):
-            yield from _walk(root, path, include, exclude, check)
-        elif _is_wanted(name, include) and not _is_linked_folder(path):
+            if not entry.name.startswith(".") and not matches(name, exclude):
+                yield from _walk(root, path, include, exclude, check)
+        elif select([name], include, exclude) and not _is_linked_folder(path):
             yield _take(name, path, _status(path))
-
-
-def _is_wanted(name: str, include: tuple[str, ...]) -> bool:
-    lower = name.lower()
-    if lower.endswith(_UNFINISHED):
-        return False
-    if lower.endswith(_PICKLES):
-        return _matches(name, tuple(glob for glob in include if glob.lower().endswith(_PICKLES)))
-    return not include or _matches(name, include)
 
 
 def _is_linked_folder(path: Path) -> bool:
@@ -108,7 +88,7 @@ def _is_linked_folder(path: Path) -> bool:
 
 
 def _take(name: str, path: Path, status: os.stat_result) -> Found:
-    if any(unicodedata.category(char) in {"Cc", "Cs"} for char in name) or (os.sep == "/" and "\\" in name):
+    if has_controls(name) or (os.sep == "/" and "\\" in name):
         message = f"The file name {name!a} holds characters that a model's file cannot have."
         raise RbeeError(ErrorCode.UNSAFE_PATH, message, "Rename it.")
     try:
@@ -143,7 +123,7 @@ def _missing(path: Path) -> RbeeError:
     if not here.is_dir():
         return RbeeError(ErrorCode.MODEL_NOT_FOUND, f"There is no {path}: its folder is not there either.")
     try:
-        names = sorted(name for name in os.listdir(here) if name.lower().endswith(_WEIGHTS))[:8]  # noqa: PTH208
+        names = sorted(name for name in os.listdir(here) if name.lower().endswith(WEIGHTS))[:8]  # noqa: PTH208
     except OSError:
         names = []
     hint = f"{here} has: {', '.join(names)}" if names else "Look for a typing error."
@@ -173,8 +153,3 @@ def _nothing_in(path: Path, included: bool) -> RbeeError:
         f"{path} holds no GGUF, safetensors or ONNX file.",
         f"It has: {ascii(there)[1:-1]}. Other files come only when named: --include '*.bin'",
     )
-
-
-def _matches(name: str, globs: tuple[str, ...]) -> bool:
-    last = name.rpartition("/")[2]
-    return any(fnmatchcase(name, glob) or fnmatchcase(last, glob) for glob in globs)

@@ -106,9 +106,10 @@ def test_the_first_shard_brings_all(rbee: RbeeHome, models: Path) -> None:
 
 def test_a_shard_that_is_missing_is_named(rbee: RbeeHome, models: Path) -> None:
     parts = write(models, "m-00001-of-00003.gguf", "m-00003-of-00003.gguf")
-    done = rbee("models", "download", str(parts[0]))
-    assert done.returncode == 1
-    assert "m-00002-of-00003.gguf" in done.stderr
+    for path in (parts[0], models):
+        done = rbee("models", "download", str(path))
+        assert done.returncode == 1
+        assert "m-00002-of-00003.gguf missing" in done.stderr
 
 
 def test_a_folder_brings_its_model_files(rbee: RbeeHome, models: Path) -> None:
