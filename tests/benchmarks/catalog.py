@@ -78,9 +78,9 @@ def main(count: int) -> None:
                 "rbee models catalog --json": listing(root),
             }.items():
                 rows.setdefault(name, []).append(best(action))
-        print(f"{'':30}{'0 entries':>14}{f'{count} entries':>18}")  # noqa: T201
+        print(f"{'':30}{'0 entries':>14}{f'{count} entries':>18}")
         for name, (empty, full) in rows.items():
-            print(f"{name:30}{empty:11.1f} ms{full:15.1f} ms")  # noqa: T201
+            print(f"{name:30}{empty:11.1f} ms{full:15.1f} ms")
 
 
 if __name__ == "__main__":
