@@ -28,8 +28,8 @@ class Address:
 
     @property
     def plain(self) -> bool:
-        """Whether it is spoken to without encryption."""
-        return self.base.startswith("http:")
+        """Whether it is spoken to without encryption over a network: somebody asked for that."""
+        return self.base.startswith("http:") and not is_loopback(self.base.removeprefix("http://"))
 
     def manifest_url(self, reference: str) -> str:
         """Where the manifest of a tag or digest is."""

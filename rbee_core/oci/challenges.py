@@ -93,7 +93,7 @@ class TokenRequest:
 def token_request(challenge: Challenge, repository: str, *, plain: bool) -> TokenRequest:
     """What to ask, and whom, for a bearer challenge.
 
-    :param plain: whether the registry itself is spoken to without encryption; then its token server may be, too.
+    :param plain: whether somebody asked for plain HTTP; then the token server may be spoken to in it, too.
     :raises RbeeError: ``AUTH_REQUIRED``: there is no realm, or one that credentials must not be sent to.
     """
     realm = challenge.parameters.get("realm", "")
