@@ -1,19 +1,5 @@
-"""In the making."""
+"""Models from Oracle Object Storage, for rbee."""
 
-from __future__ import annotations
+from .vendor import OracleVendor
 
-from typing import TYPE_CHECKING
-
-from rbee_core import hookimpl
-
-if TYPE_CHECKING:
-    from rbee_core import ModelRef
-
-
-class OracleVendor:
-    """Takes no reference yet."""
-
-    @hookimpl
-    def supports_model(self, ref: ModelRef) -> bool:
-        """None."""
-        return False
+__all__ = ["OracleVendor"]

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
 from rbee_core.errors import ErrorCode, RbeeError, UsageError
+from rbee_core.transfer import listen
 
 if TYPE_CHECKING:
     from rbee_core import Job
@@ -19,6 +20,8 @@ CHECK_ETAG = "RBEE_S3_CHECK_ETAG"
 _TRUE = {"1", "true", "yes", "on"}
 #: Seconds to reach a server; reading has ``--stall-timeout``.
 _CONNECT = 10
+#: Seconds that finding the credentials may take.
+_PATIENCE = 20
 #: Tries for one answer of the API, by s3fs and with its growing waits.
 TRIES = 4
 
@@ -58,7 +61,7 @@ class Settings:
             raise UsageError(f"{ADDRESSING} is {addressing!r}.", "It is path, virtual or auto.")
         return cls(
             endpoint=endpoint,
-            anonymous=os.environ.get(ANONYMOUS, "").lower() in _TRUE or not _has_credentials(),
+            anonymous=os.environ.get(ANONYMOUS, "").lower() in _TRUE or not _has_credentials(job),
             addressing=addressing,
             check_etag=os.environ.get(CHECK_ETAG, "1").lower() in _TRUE,
             stall=job.options.stall_timeout,
@@ -132,8 +135,8 @@ def require_encryption(url: str, *, insecure: bool) -> None:
         )
 
 
-def _has_credentials() -> bool:
-    """Whether AWS's chain (environment, profile, SSO, container, instance) leads to any.
+def _has_credentials(job: Job) -> bool:
+    """Whether AWS's chain (environment, profile, SSO, container, instance) leads to any; some of these it has to ask.
 
     :raises UsageError: the profile that is asked for does not exist, or the files cannot be read.
     """
@@ -141,7 +144,10 @@ def _has_credentials() -> bool:
     from botocore.session import Session
 
     try:
-        return Session().get_credentials() is not None
+        (found,) = listen(lambda: [Session().get_credentials()], check=job.check_cancelled, stall=_PATIENCE)
+        return found is not None
+    except TimeoutError:
+        return False
     except BotoCoreError as error:
         raise UsageError(
             f"The AWS settings cannot be used: {error}", "Look at AWS_PROFILE and ~/.aws/config."
