@@ -97,7 +97,7 @@ def _check_worker(record: PluginRecord) -> None:
     import tomllib
 
     from .guard import FaultyPluginError
-    from .manager import package_folder
+    from .loading import package_folder
 
     recipe = package_folder(record) / "worker.toml"
     try:

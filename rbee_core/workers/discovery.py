@@ -85,7 +85,7 @@ def _packaged(plugins: PluginManager) -> Iterator[Found]:
 
 
 def _from_package(record: PluginRecord, where: str, origin: Origin) -> Found:
-    from ..plugins.manager import package_folder
+    from ..plugins.loading import package_folder
 
     try:
         folder = package_folder(record)
