@@ -42,11 +42,8 @@ class Part:
         self._tally = tally
         self._hashes = Hashes(source)
         self._file: BinaryIO | None = None
-        name = dest.name
-        if len(os.fsencode(name)) > _MAX_NAME:
-            name = hashlib.sha256(os.fsencode(name)).hexdigest()
-        self.path = dest.with_name(name + PART)
-        self.note = dest.with_name(name + NOTE)
+        self.path = part_of(dest)
+        self.note = note_of(dest)
 
     def __enter__(self) -> Part:
         with writing(self.dest):
@@ -115,11 +112,7 @@ class Part:
 
     def mismatch(self) -> RbeeError:
         """What to say when the digest is wrong."""
-        return RbeeError(
-            ErrorCode.CHECKSUM_MISMATCH,
-            f"{self.source.name} is not what it should be: expected {self.source.digest}, got {self._hashes.compared}.",
-            "The bytes were thrown away. Try again; if it stays so, the source or the line to it is corrupt.",
-        )
+        return mismatch(self.source, self._hashes)
 
     def discard(self) -> None:
         """Delete what is here."""
@@ -162,6 +155,43 @@ class Part:
             file, self._file = self._file, None
             with writing(self.dest):
                 file.close()
+
+
+def part_of(dest: Path) -> Path:
+    """Where the bytes of ``dest`` stand until they are complete."""
+    return dest.with_name(_short(dest.name) + PART)
+
+
+def note_of(dest: Path) -> Path:
+    """Where it is noted what they are."""
+    return dest.with_name(_short(dest.name) + NOTE)
+
+
+def _short(name: str) -> str:
+    raw = os.fsencode(name)
+    return name if len(raw) <= _MAX_NAME else hashlib.sha256(raw).hexdigest()
+
+
+def mismatch(source: Source, hashes: Hashes) -> RbeeError:
+    """What to say when the digest is wrong."""
+    facts = f"expected {source.digest}, got {hashes.compared}"
+    if source.digest is None or hashes.compared == source.digest:
+        facts = f"{len(hashes.wrong)} of its parts do not have the digests that the source lists for them"
+    return RbeeError(
+        ErrorCode.CHECKSUM_MISMATCH,
+        f"{source.name} is not what it should be: {facts}.",
+        "The bytes were thrown away. Try again; if it stays so, the source or the line to it is corrupt.",
+    )
+
+
+def kept_size(path: Path) -> int:
+    """Bytes of disk that a file takes, at most its length: a partial file has holes.
+
+    :raises OSError: as ``lstat``.
+    """
+    status = path.lstat()
+    blocks = getattr(status, "st_blocks", None)  # of 512 bytes, whatever the file system's own (stat(2))
+    return status.st_size if blocks is None else min(status.st_size, blocks * 512)
 
 
 @contextlib.contextmanager

@@ -13,9 +13,13 @@ from ..errors import ErrorCode, RbeeError
 from .hashes import Hashes
 from .listen import POLL, listen
 from .part import NOTE, PART, Part
+from .ranged import changing, is_ranged, receive_ranged
 from .retry import Retry
-from .source import RestartNeeded, Source
+from .source import ContentChangedError, RestartNeeded, Source
 from .tally import Tally
+
+#: Files in transfer at one time.
+MOST_FILES = 8
 
 _CHUNK = 1 << 20
 
@@ -38,6 +42,8 @@ def receive(source: Source, dest: Path, tally: Tally) -> DownloadedFile:
         raise RbeeError(ErrorCode.UNSAFE_PATH, f"{source.name}: {PART} and {NOTE} are kept for unfinished downloads.")
     if (found := _complete_already(source, dest, tally)) is not None:
         return found
+    if is_ranged(source):
+        return receive_ranged(source, dest, tally)
     while True:
         with Part(source, dest, tally) as part:
             kept = part.offset
@@ -53,13 +59,19 @@ def receive(source: Source, dest: Path, tally: Tally) -> DownloadedFile:
         tally.job.emit("transfer_restart", f"{source.name}: what was kept of it is damaged; fetching it anew.")
 
 
-def receive_all(files: Sequence[tuple[Source, Path]], tally: Tally, *, at_once: int = 4) -> list[DownloadedFile]:
+def receive_all(
+    files: Sequence[tuple[Source, Path]], tally: Tally, *, at_once: int | None = None
+) -> list[DownloadedFile]:
     """Bring several files here, some at a time; the first failure stops the others, and what they have is kept.
 
-    :param at_once: files in transfer at one time.
+    All share one number of connections (``job.options.connections``); a large file takes as many as are free.
+
+    :param at_once: files in transfer at one time; as many as connections, up to `MOST_FILES`, if not given.
     :returns: in the order given.
     :raises RbeeError: as `receive`.
     """
+    if at_once is None:
+        at_once = min(MOST_FILES, tally.job.options.connections)
     with ThreadPoolExecutor(max_workers=max(1, at_once), thread_name_prefix="rbee-receive") as pool:
         try:
             futures = [pool.submit(receive, source, dest, tally) for source, dest in files]
@@ -80,9 +92,17 @@ def _fill(part: Part, tally: Tally) -> None:
     source = part.source
     retry = Retry(source.name, tally)
     retry.reached(part.offset)
+    changed = False
     while not part.full:
         try:
-            _attempt(part, tally, retry.reached)
+            with tally.budget.one(tally.check):
+                _attempt(part, tally, retry.reached)
+        except ContentChangedError:
+            part.restart()
+            if changed:
+                part.discard()
+                raise changing(source) from None
+            changed = True
         except RestartNeeded:
             if part.offset:
                 part.restart()

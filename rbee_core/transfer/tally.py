@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 
 from ..errors import ErrorCode, RbeeError
 from ..jobs import Job
+from .budget import Budget
 
 _POLL = 0.1
 
@@ -22,9 +23,15 @@ class Tally:
     job: Job
     total: int | None = None
     done: int = 0
+    #: The connections that all these files share.
+    budget: Budget = field(init=False)
     _due: float = 0.0
     _stopped: threading.Event = field(default_factory=threading.Event)
     _lock: threading.Lock = field(default_factory=threading.Lock)
+
+    def __post_init__(self) -> None:
+        """Share out as many connections as the job has."""
+        self.budget = Budget(self.job.options.connections)
 
     def add(self, count: int, file: str | None = None) -> None:
         """``count`` more bytes are done (fewer, if negative: what was fetched has to be fetched again)."""

@@ -1,0 +1,137 @@
+"""An incomplete file whose bytes arrive in any order: ``NAME.part`` of full size, and a note of what of it is here."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import time
+from pathlib import Path
+from stat import S_ISREG
+from types import TracebackType
+from typing import Any
+
+from ..contracts.download import DownloadedFile
+from .hashes import Hashes
+from .intervals import Intervals, parse_spans
+from .part import note_of, part_of, writing
+from .positioned import PositionedFile
+from .source import Source
+from .tally import Tally
+
+#: Seconds between two notes of what has arrived.
+NOTED_EVERY = 1.0
+
+
+class SparsePart:
+    """The partial file of one source of known size; use as a context manager.
+
+    Entering finds what an earlier attempt left and noted (``kept``), if it was begun for the same bytes. What arrived
+    after its last note is not counted: it is fetched again. Where no digest will tell, bytes are brought to the disk
+    before they are noted, so that a power cut cannot turn holes into content.
+
+    :raises RbeeError: ``INSUFFICIENT_DISK``, or ``DOWNLOAD_FAILED`` when the folder cannot be written.
+    """
+
+    def __init__(self, source: Source, dest: Path, tally: Tally) -> None:
+        assert source.size is not None
+        self.source = source
+        self.size = source.size
+        self.dest = dest
+        self.kept = Intervals()
+        self._tally = tally
+        self._noted_at = time.monotonic()
+        self.path = part_of(dest)
+        self.note = note_of(dest)
+
+    def __enter__(self) -> SparsePart:
+        with writing(self.dest):
+            self.dest.parent.mkdir(parents=True, exist_ok=True)
+            kept = self._found()
+            if kept is None:
+                self._begin()
+            else:
+                self.kept = kept
+                self.file = PositionedFile(self.path, new=False)
+                self.file.resize(self.size)
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """No byte is written after this."""
+        self.file.close()
+
+    def remember(self, done: Intervals, *, now: bool = False) -> None:
+        """Note what has arrived, if it is time to.
+
+        :param done: written already.
+        :param now: whatever the time.
+        """
+        if self.file.closed or (not now and time.monotonic() - self._noted_at < NOTED_EVERY):
+            return
+        with writing(self.dest):
+            if self.source.digest is None:
+                self.file.sync()
+            self._write_note(done)
+        self._noted_at = time.monotonic()
+
+    def publish(self, hashes: Hashes) -> DownloadedFile:
+        """Give the complete file its own name, and note its digest with the job."""
+        self.close()
+        with writing(self.dest):
+            self.path.replace(self.dest)
+            self.note.unlink(missing_ok=True)
+        self._tally.job.record_digest(self.dest, hashes.sha256)
+        return DownloadedFile(name=self.source.name, size=self.size, digest=hashes.sha256)
+
+    def discard(self) -> None:
+        """Delete what is here."""
+        self.close()
+        with writing(self.dest):
+            self.path.unlink(missing_ok=True)
+            self.note.unlink(missing_ok=True)
+
+    # --- inside -----------------------------------------------------------------------------------------------------
+
+    def _begin(self) -> None:
+        # In this order: at no moment does an old part stand beside a new note.
+        self.path.unlink(missing_ok=True)
+        self._write_note(Intervals())
+        self.file = PositionedFile(self.path, new=True)
+        try:
+            self.file.resize(self.size)
+        except BaseException:
+            self.file.close()
+            raise
+
+    def _found(self) -> Intervals | None:
+        """What an earlier attempt at the same bytes noted; ``None`` if there was none."""
+        if not self.source.identity:
+            return None
+        try:
+            facts = json.loads(self.note.read_text(encoding="utf-8"))
+            status = self.path.lstat()
+            if not isinstance(facts, dict) or not S_ISREG(status.st_mode) or status.st_size > self.size:
+                return None
+            # A part that was received from front to back has no spans noted: what there is of it is all right.
+            done = parse_spans(facts.pop("done", [[0, status.st_size]] if status.st_size else []), status.st_size)
+        except (FileNotFoundError, ValueError, RecursionError):
+            return None
+        return done if facts == self._facts() else None
+
+    def _write_note(self, done: Intervals) -> None:
+        text = json.dumps({**self._facts(), "done": [list(span) for span in done]})
+        fresh = self.note.with_name(self.note.name + "~")
+        try:
+            fresh.write_text(text, encoding="utf-8")
+            fresh.replace(self.note)
+        except BaseException:
+            with contextlib.suppress(OSError):
+                fresh.unlink(missing_ok=True)
+            raise
+
+    def _facts(self) -> dict[str, Any]:
+        return {"identity": self.source.identity, "size": self.size}
