@@ -78,6 +78,8 @@ def _stay(started: Started, *, as_json: bool) -> None:
     """Keep the worker until Ctrl-C or SIGTERM, or until it ends by itself."""
     import sys
 
+    from ..workers.process_groups import ending
+
     sys.stdout.flush()
     worker = started.worker
     if not as_json:
@@ -100,6 +102,6 @@ def _stay(started: Started, *, as_json: bool) -> None:
     if not told:
         raise RbeeError(
             ErrorCode.WORKER_START_FAILED,
-            f"The worker {worker.id} ended with status {ended}.",
+            f"The worker {worker.id} {ending(ended or 0)}.",
             f"Its log: {worker.log}",
         )

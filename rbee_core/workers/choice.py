@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from ..contracts import Device, ModelEntry, WorkerRecipe, WorkerVariant
@@ -30,7 +31,7 @@ def choose(
     device: str | None = None,
     paths: Sequence[str] = (),
 ) -> Choice:
-    """The variant and device for a model: an accelerator before the CPU, the worker's default feature first.
+    """The variant and device for a model: an accelerator before the CPU, a worker named by its path before others.
 
     :param backend: the only backend to consider.
     :param device: the id of the only device to consider.
@@ -56,7 +57,13 @@ def choose(
                 choices += answer
     if not choices:
         raise _nothing(workers, entry, reasons, backend, device)
-    return min(choices, key=lambda choice: choice.variant.feature == "cpu")
+    named = [Path(path).expanduser().resolve() for path in paths]
+
+    def rank(choice: Choice) -> tuple[bool, bool]:
+        location = Path(choice.recipe.location)
+        return choice.variant.feature == "cpu", not any(location.is_relative_to(path) for path in named)
+
+    return min(choices, key=rank)
 
 
 def _consider(

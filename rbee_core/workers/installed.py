@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Any
 from ..contracts.common import ArtifactStatus
 from ..contracts.worker import WorkerBinary
 from ..errors import ErrorCode, RbeeError
+from .environment import Environment
 
 if TYPE_CHECKING:
     from ..jobs import Job
@@ -168,7 +169,8 @@ def _read(build: Path) -> WorkerBinary | None:
         binary = WorkerBinary.model_validate(data)
     except (OSError, ValueError, ValidationError):
         return None
-    if binary.status is not ArtifactStatus.AVAILABLE or not Path(binary.path).is_dir():
+    # The interpreter is missing too when the Python that the environment was made from has been removed.
+    if binary.status is not ArtifactStatus.AVAILABLE or not Environment(Path(binary.path)).python.exists():
         return None
     return binary
 

@@ -59,6 +59,14 @@ def end_group(process: subprocess.Popen[Any], grace: float) -> None:
     process.wait()
 
 
+def ending(status: int) -> str:
+    """How a process ended, in words: ``ended with status 1``, ``crashed (SIGSEGV)``."""
+    if status >= 0:
+        return f"ended with status {status}"
+    name = signal.Signals(-status).name
+    return f"crashed ({name}{': out of memory?' if name == 'SIGKILL' else ''})"
+
+
 def started_at(pid: int) -> float | None:
     """When a process began, in seconds since the epoch: what tells it from a later one with the same id."""
     import psutil

@@ -196,8 +196,8 @@ def _check_pip(recipe: WorkerRecipe, folder: Path) -> list[Problem]:
     from packaging.requirements import InvalidRequirement, Requirement
 
     sections = {"build.pip": recipe.build.pip} | {f"backend.{name}.pip": s.pip for name, s in recipe.backend.items()}
-    problems = []
-    if recipe.build.system == "pip" and not any(sections.values()):
+    features, problems = recipe.build.features, []
+    if recipe.build.system == "pip" and not all(recipe.build.pip or sections.get(f"backend.{f}.pip") for f in features):
         problems.append(Problem("build.pip", "is missing; allowed: { requirements = […], include_self = true }"))
     for where, pip in sections.items():
         for index, text in enumerate(pip.requirements if pip else []):

@@ -87,6 +87,19 @@ def _from_manifest(path: Path, text: str) -> Any:
         return Problem(path.name, f"is not TOML: {error}")
     for part in _MANIFESTS[path.name]:
         found = found.get(part) if isinstance(found, dict) else None
+    if found == {"workspace": True}:
+        found = _from_workspace(path)
     if found is None:
         return Problem(path.name, f"has no {'.'.join(_MANIFESTS[path.name])}")
     return found
+
+
+def _from_workspace(manifest: Path) -> Any:
+    """The version that a crate inherits (``version.workspace = true``) from the workspace it is a member of."""
+    for folder in list(manifest.resolve().parent.parents)[:6]:
+        try:
+            table: Any = tomllib.loads((folder / manifest.name).read_text(encoding="utf-8"))
+            return table["workspace"]["package"]["version"]
+        except (OSError, ValueError, KeyError, TypeError):
+            continue
+    return None

@@ -19,7 +19,7 @@ from ..errors import ErrorCode, RbeeError, UsageError
 from .environment import Environment
 from .health import answers
 from .placeholders import fill, used
-from .process_groups import end_group, new_group, started_at
+from .process_groups import end_group, ending, new_group, started_at
 from .running import RunningWorker, RunningWorkers
 
 if TYPE_CHECKING:
@@ -166,8 +166,8 @@ class _Wait:
         began = told = time.monotonic()
         pause = 0.01
         while True:
-            if self._process.poll() is not None:
-                raise _failed(worker, f"ended with status {self._process.returncode} before it was ready")
+            if (status := self._process.poll()) is not None:
+                raise _failed(worker, f"{ending(status)} before it was ready")
             if worker.port == 0:
                 worker = replace(worker, port=self._port())
             if worker.port and answers(worker.url, self._run.health.path):
