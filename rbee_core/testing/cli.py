@@ -10,7 +10,10 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 #: What would let the machine's own set-up into a test.
-_FOREIGN = ("RBEE_", "HF_", "HUGGING", "XDG_", "NO_COLOR", "FORCE_COLOR", "COLUMNS", "PYTHONPATH", "OPENAI_")
+_FOREIGN = (
+    *("RBEE_", "HF_", "HUGGING", "XDG_", "NO_COLOR", "FORCE_COLOR", "COLUMNS", "PYTHONPATH", "OPENAI_"),
+    *("AWS_", "OCI_", "OCIFS_", "NETRC"),
+)
 
 
 def clean_env(extra: Mapping[str, str] | None = None) -> dict[str, str]:

