@@ -48,7 +48,7 @@ class Retry:
             late = isinstance(error, TimeoutError)
             raise RbeeError(
                 ErrorCode.DOWNLOAD_TIMEOUT if late else ErrorCode.DOWNLOAD_FAILED,
-                f"{self._what}: {why} ({self._tries} tries)",
+                f"{self._what}: {why}" + (f" ({self._tries} tries)" if self._tries > 1 else ""),
                 "Look at the connection and run it again: what has arrived is kept.",
             ) from error
         delay = min(BACKOFF * 2 ** (self._failed - 1), LONGEST_WAIT) * random.uniform(0.5, 1)  # noqa: S311 — no secret

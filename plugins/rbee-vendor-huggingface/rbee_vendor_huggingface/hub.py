@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import logging
 import re
-from collections.abc import Callable, Iterable
-from itertools import islice
+from collections.abc import Callable, Iterable, Iterator
 from typing import TYPE_CHECKING, Any, TypeVar
 from urllib.parse import urlsplit
 
@@ -83,17 +82,21 @@ class Hub:
         commit = info.sha
         if not isinstance(commit, str) or not _COMMIT.fullmatch(commit):
             raise self._not_the_hub()
-        tree = self._ask(repo, revision, lambda: _tree(api.list_repo_tree(repo, recursive=True, revision=commit)))
+        # The library itself tries a page five times, over 23 seconds.
+        pages = api.list_repo_tree(repo, recursive=True, revision=commit)
+        tree = self._ask(repo, revision, lambda: _bounded(pages), tries=1)
         files = [self._file(item) for item in tree if isinstance(item, HubFile)]
         return Repository(repo, commit, files, _metadata(repo, info))
 
     # --- inside -----------------------------------------------------------------------------------------------------
 
-    def _ask(self, repo: str, revision: str | None, produce: Callable[[], Iterable[T]]) -> list[T]:
+    def _ask(
+        self, repo: str, revision: str | None, produce: Callable[[], Iterable[T]], *, tries: int = _TRIES
+    ) -> list[T]:
         import httpx2
         from huggingface_hub.errors import HfHubHTTPError, HFValidationError
 
-        retry = Retry(self.host, Tally(self._job), tries=_TRIES)
+        retry = Retry(self.host, Tally(self._job), tries=tries)
         stall = self._job.options.stall_timeout
         while True:
             try:
@@ -157,11 +160,11 @@ class Hub:
         return RbeeError(ErrorCode.DOWNLOAD_FAILED, "HF_ENDPOINT is not a URL that can be asked.", hint)
 
 
-def _tree(items: Iterable[T]) -> Iterable[T]:
-    found = list(islice(items, _MAX_FILES + 1))
-    if len(found) > _MAX_FILES:
-        raise RbeeError(ErrorCode.DOWNLOAD_FAILED, f"The repository lists more than {_MAX_FILES} files.")
-    return found
+def _bounded(items: Iterable[T]) -> Iterator[T]:
+    for number, item in enumerate(items):
+        if number >= _MAX_FILES:
+            raise RbeeError(ErrorCode.DOWNLOAD_FAILED, f"The repository lists more than {_MAX_FILES} files.")
+        yield item
 
 
 def _metadata(repo: str, info: ModelInfo) -> dict[str, Any]:

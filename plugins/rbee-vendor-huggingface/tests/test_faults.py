@@ -207,3 +207,17 @@ def test_what_no_digest_is_known_of_is_still_fetched(model: FakeHub, dest: Path)
     model.repos["org/m"].listing["config.json"] = {"oid": "unknown"}
     download(model, dest, "org/m/config.json")
     assert (dest / "config.json").read_bytes() == CONFIG
+
+
+def test_a_listing_page_that_stumbles_is_asked_for_again(model: FakeHub, dest: Path) -> None:
+    model.fault("/api/models/org/m/tree/*", status=503)
+    answer = download(model, dest)
+    assert (dest / "m.gguf").read_bytes() == DATA
+    assert "503" not in answer["output"]
+
+
+def test_a_silent_hub(model: FakeHub, dest: Path) -> None:
+    """Its listing has no time-out of its own in the library."""
+    model.on_request = lambda seen: model.closing.wait(60) if "/tree/" in seen.path else None
+    error = download(model, dest, stall_timeout=0.5)["error"]
+    assert error["code"] == "DOWNLOAD_TIMEOUT"
