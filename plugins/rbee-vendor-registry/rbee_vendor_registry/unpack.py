@@ -8,16 +8,19 @@ import hashlib
 import shutil
 import tarfile
 from collections.abc import Callable, Generator, Iterator
+from dataclasses import dataclass
+from io import FileIO
 from pathlib import Path
 from typing import Any
 
 from rbee_core.contracts import Digest, DownloadedFile
 from rbee_core.errors import ErrorCode, RbeeError
-from rbee_core.names import check_name, check_names, safe_join
+from rbee_core.names import check_names, safe_join
 from rbee_core.transfer import Tally
 from rbee_core.units import human_size
 
 from .layout import Archive
+from .placing import checked_name
 from .tarstream import CHUNK, TarStream, broken_archives, decompressed, members, refused
 
 #: An archive may hold this many times its own size, or `SMALL` bytes if that is more: far beyond what weights and
@@ -27,15 +30,6 @@ SMALL = 256 << 20
 MAX_MEMBERS = 100_000
 #: Kept free on the disk, in bytes.
 _RESERVE = 64 << 20
-
-_FILES = {tarfile.REGTYPE, tarfile.AREGTYPE, tarfile.CONTTYPE}
-_KINDS = {
-    tarfile.SYMTYPE: "a symbolic link",
-    tarfile.LNKTYPE: "a hard link",
-    tarfile.CHRTYPE: "a character device",
-    tarfile.BLKTYPE: "a block device",
-    tarfile.FIFOTYPE: "a named pipe",
-}
 
 
 class Unpacker:
@@ -59,23 +53,35 @@ class Unpacker:
 
         :raises RbeeError: ``UNSAFE_PATH``, ``DOWNLOAD_FAILED``, ``CHECKSUM_MISMATCH``, ``INSUFFICIENT_DISK``.
         """
-        found = []
         try:
-            with contextlib.closing(self._walk(path, archive)) as walk:
-                for name, member, tar in walk:
-                    self._names.append(name)
-                    if self._wanted(name):
-                        found.append(self._write(name, member, tar))
-                    else:
-                        self.left_out.append(name)
-            check_names(self._names)
+            return self._each(path, archive, self._write)
         except RbeeError as error:
             if error.code in (ErrorCode.UNSAFE_PATH, ErrorCode.CHECKSUM_MISMATCH):
                 self._discard()
             raise
-        return found
+
+    def look(self, path: Path, archive: Archive) -> list[DownloadedFile]:
+        """What `unpack` would write, without writing it; raises the same."""
+        return self._each(path, archive, _hash)
 
     # --- inside -----------------------------------------------------------------------------------------------------
+
+    def _each(
+        self,
+        path: Path,
+        archive: Archive,
+        take: Callable[[str, tarfile.TarInfo, tarfile.TarFile], DownloadedFile],
+    ) -> list[DownloadedFile]:
+        found = []
+        with contextlib.closing(self._walk(path, archive)) as walk:
+            for name, member, tar in walk:
+                self._names.append(name)
+                if self._wanted(name):
+                    found.append(take(name, member, tar))
+                else:
+                    self.left_out.append(name)
+        check_names(self._names)
+        return found
 
     def _walk(
         self, path: Path, archive: Archive
@@ -98,7 +104,7 @@ class Unpacker:
             for count, (member, tar) in enumerate(members(TarStream(raw, seen))):
                 if count >= MAX_MEMBERS:
                     raise refused(f"it has more than {MAX_MEMBERS} members")
-                if (name := _checked_name(member, archive)) is not None:
+                if (name := checked_name(member, archive)) is not None:
                     yield name, member, tar
         if hasher is not None and archive.content_digest != f"{hasher.name}:{hasher.hexdigest()}":
             raise RbeeError(
@@ -110,27 +116,15 @@ class Unpacker:
     def _write(self, name: str, member: tarfile.TarInfo, tar: tarfile.TarFile) -> DownloadedFile:
         path = safe_join(self._dest, name)
         self._require_space(name, member.size)
-        hasher = hashlib.sha256()
-        size = 0
         with writing(path):
             _make_room(path, self._dest)
-            writer = path.open("xb")
+            writer = path.open("xb", buffering=0)
         self._written.append(path)
-        with writer, broken_archives():
-            reader = tar.extractfile(member)
-            assert reader is not None
-            while chunk := reader.read(CHUNK):
-                hasher.update(chunk)
-                size += len(chunk)
-                with writing(path):
-                    writer.write(chunk)
-            if size != member.size:
-                raise tarfile.ReadError(f"{name} is cut off")
-            with writing(path):
-                writer.flush()
-        digest = Digest(f"sha256:{hasher.hexdigest()}")
-        self._tally.job.record_digest(path, digest)
-        return DownloadedFile(name=name, size=size, digest=digest)
+        with writer:
+            file = _hash(name, member, tar, _Sink(writer, path))
+        assert file.digest is not None
+        self._tally.job.record_digest(path, file.digest)
+        return file
 
     def _require_space(self, name: str, size: int) -> None:
         if size <= CHUNK:
@@ -149,45 +143,37 @@ class Unpacker:
                 path.unlink(missing_ok=True)
 
 
-def _checked_name(member: tarfile.TarInfo, archive: Archive) -> str | None:
-    """The name of a member's file below the model's folder; ``None`` for a folder.
+@dataclass(slots=True)
+class _Sink:
+    """Writes to a file; what goes wrong is told in words."""
 
-    :raises RbeeError: ``UNSAFE_PATH``.
-    """
-    plain = member.name.removeprefix("./")
-    folder = member.isdir()
-    if folder:
-        plain = plain.rstrip("/")
-        if plain in ("", "."):
-            return None
-    check_name(plain)
-    name = check_name(_placed(plain, archive))
-    if folder:
-        return None
-    if member.type not in _FILES:
-        raise refused(f"{name!a} is {_KINDS.get(member.type, 'something special')}")
-    if member.sparse is not None:
-        raise refused(f"{name!a} is stored with holes in it")
-    if member.size < 0:
-        raise refused(f"{name!a} has fewer than no bytes")
-    return name
+    writer: FileIO
+    path: Path
+
+    def __call__(self, chunk: bytes) -> None:
+        rest = memoryview(chunk)
+        with writing(self.path):
+            while rest:
+                rest = rest[self.writer.write(rest) :]
 
 
-def _placed(name: str, archive: Archive) -> str:
-    """Where a member goes, below the model's folder.
-
-    Packers differ in whether their members' names begin at the model's folder or at the packed one, and in the
-    latter case, whether with its name; no packed folder has itself in itself.
-    """
-    if archive.prefix and not name.startswith(f"{archive.prefix}/"):
-        return f"{archive.prefix}/{name}"
-    within = archive.within
-    if not within or name == within or name.startswith(f"{within}/"):
-        return name
-    parent, _, last = within.rpartition("/")
-    if name == last or name.startswith(f"{last}/"):
-        return f"{parent}/{name}" if parent else name
-    return f"{within}/{name}"
+def _hash(
+    name: str, member: tarfile.TarInfo, tar: tarfile.TarFile, sink: Callable[[bytes], None] | None = None
+) -> DownloadedFile:
+    """Read a member to its end, hashing it, and pass what is read to ``sink``."""
+    hasher = hashlib.sha256()
+    size = 0
+    with broken_archives():
+        reader = tar.extractfile(member)
+        assert reader is not None
+        while chunk := reader.read(CHUNK):
+            hasher.update(chunk)
+            size += len(chunk)
+            if sink is not None:
+                sink(chunk)
+        if size != member.size:
+            raise tarfile.ReadError(f"{name} is cut off")
+    return DownloadedFile(name=name, size=size, digest=Digest(f"sha256:{hasher.hexdigest()}"))
 
 
 def _make_room(path: Path, root: Path) -> None:

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import json
 import shutil
+import tempfile
 import threading
 from collections import OrderedDict
-from dataclasses import dataclass, field
+from collections.abc import Callable
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -20,7 +22,7 @@ from rbee_core.transfer import Tally, receive_all
 from rbee_core.units import human_size
 
 from .facts import of_config
-from .layout import Archive, RawFile, kind_of, lay_out
+from .layout import Archive, Layout, RawFile, kind_of, lay_out
 from .unpack import Unpacker
 
 if TYPE_CHECKING:
@@ -28,6 +30,8 @@ if TYPE_CHECKING:
 
 #: Resolutions kept, so that a job downloads the very manifest it was shown.
 _KEPT = 16
+#: Archives of so many bytes together are fetched to show what is in them.
+LOOK = 8 << 20
 #: Where archives lie until they are unpacked, in the model's folder; no file of an artifact may be in there.
 PARTS = ".layers"
 
@@ -38,7 +42,9 @@ class _Plan:
     manifest: Manifest
     files: list[RawFile]
     archives: list[Archive]
-    metadata: dict[str, Any] = field(default_factory=dict)
+    #: What is in the archives; ``None`` if they are too large to look into beforehand.
+    packed: list[DownloadedFile] | None
+    metadata: dict[str, Any]
 
 
 class RegistryVendor:
@@ -57,13 +63,16 @@ class RegistryVendor:
     def resolve_model(self, ref: ModelRef, job: Job) -> ModelManifest | None:
         """The artifact's files; ``None`` if some are in archives, whose contents no manifest lists.
 
+        Small archives (configurations beside the weights, mostly) are fetched and looked into.
+
         :raises RbeeError: ``MODEL_NOT_FOUND``, ``AUTH_REQUIRED``, ``CHECKSUM_MISMATCH``, ``UNSAFE_PATH``,
             ``DOWNLOAD_FAILED``.
         """
         plan = self._plan(ref, job)
-        if plan.archives:
+        if plan.packed is None:
             return None
         files = [ManifestFile(name=f.name, size=f.layer.size, digest=f.layer.digest) for f in plan.files]
+        files += [ManifestFile(name=f.name, size=f.size, digest=f.digest) for f in plan.packed]
         return ModelManifest(files=files, revision=plan.manifest.digest, metadata=plan.metadata)
 
     @hookimpl
@@ -81,7 +90,7 @@ class RegistryVendor:
         received = receive_all(list({path: (source, path) for source, path in fetched}.values()), tally)
         files = [file for file in received if not file.name.startswith(f"{PARTS}/")]
         files += _unpack(plan, packed, dest, tally)
-        _require_complete(str(ref), files)
+        _require_complete(str(ref), [file.name for file in files])
         return DownloadResult(files=files, revision=plan.manifest.digest, metadata=plan.metadata)
 
     def _plan(self, ref: ModelRef, job: Job) -> _Plan:
@@ -112,21 +121,36 @@ def _resolve(ref: ModelRef, job: Job) -> _Plan:
         raise RbeeError(ErrorCode.UNSAFE_PATH, f"{ref} has a file in {PARTS}, which is kept for unpacking.")
     wanted = set(select(names, job.options.include, job.options.exclude))
     files = [file for file in layout.files if file.name in wanted]
-    if not files and not layout.archives:
+    packed = _look(registry, layout, job)
+    if not files and not (layout.archives if packed is None else packed):
         raise _nothing_wanted(str(ref), names)
-    if not layout.archives:
-        _require_complete(str(ref), [ManifestFile(name=file.name) for file in files])
+    if packed is not None:
+        _require_complete(str(ref), [*(file.name for file in files), *(file.name for file in packed)])
     metadata = {"repo": str(registry.address), "artifact": kind.value, **of_config(kind, config, manifest.annotations)}
-    return _Plan(registry, manifest, files, layout.archives, metadata)
+    return _Plan(registry, manifest, files, layout.archives, packed, metadata)
+
+
+def _look(registry: Registry, layout: Layout, job: Job) -> list[DownloadedFile] | None:
+    """What is in the archives, if they are small enough to be fetched for that."""
+    if sum(archive.layer.size for archive in layout.archives) > LOOK:
+        return None
+    files: list[DownloadedFile] = []
+    with tempfile.TemporaryDirectory(prefix="rbee-") as folder:
+        unpacker = Unpacker(Path(folder), Tally(job), [file.name for file in layout.files], _wanted(job))
+        for number, archive in enumerate(layout.archives):
+            path = Path(folder, str(number))
+            path.write_bytes(registry.small_blob(archive.layer, LOOK))
+            files += unpacker.look(path, archive)
+    return files
+
+
+def _wanted(job: Job) -> Callable[[str], bool]:
+    options = job.options
+    return lambda name: bool(select([name], options.include, options.exclude))
 
 
 def _unpack(plan: _Plan, packed: list[tuple[Archive, str]], dest: Path, tally: Tally) -> list[DownloadedFile]:
-    options = tally.job.options
-
-    def wanted(name: str) -> bool:
-        return bool(select([name], options.include, options.exclude))
-
-    unpacker = Unpacker(dest, tally, [file.name for file in plan.files], wanted)
+    unpacker = Unpacker(dest, tally, [file.name for file in plan.files], _wanted(tally.job))
     files: list[DownloadedFile] = []
     for archive, name in packed:
         files += unpacker.unpack(dest / name, archive)
@@ -137,8 +161,8 @@ def _unpack(plan: _Plan, packed: list[tuple[Archive, str]], dest: Path, tally: T
     return files
 
 
-def _require_complete(what: str, files: list[DownloadedFile] | list[ManifestFile]) -> None:
-    missing = missing_shards(file.name for file in files)
+def _require_complete(what: str, names: list[str]) -> None:
+    missing = missing_shards(names)
     if missing:
         shown = ", ".join(missing[:5]) + (f", and {len(missing) - 5} more" if len(missing) > 5 else "")
         raise RbeeError(
