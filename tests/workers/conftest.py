@@ -4,19 +4,14 @@ from __future__ import annotations
 
 import json
 import os
-import subprocess
-import time
-import urllib.error
-import urllib.request
-from collections.abc import Callable, Iterator
-from contextlib import ExitStack, contextmanager
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-import psutil
+import psutil  # noqa: TID253
 import pytest
 
-from rbee_core.testing.cli import RbeeHome, clean_env
+from rbee_core.testing.cli import RbeeHome
 
 TOY_TOML = """
 schema = 1
@@ -77,8 +72,8 @@ class Handler(BaseHTTPRequestHandler):
         body = json.loads(self.rfile.read(int(self.headers["content-length"])))
         self.send_response(200)
         self.end_headers()
-        events = [{"choices": [{"text": "echo: " + body["prompt"]}]}, {"choices": [], "usage": {"completion_tokens": 2}}]
-        for event in events:
+        answer = {"choices": [{"text": "echo: " + body["prompt"]}]}
+        for event in (answer, {"choices": [], "usage": {"completion_tokens": 2}}):
             self.wfile.write(b"data: " + json.dumps(event).encode() + b"\\n\\n")
         if TOY != "cut":
             self.wfile.write(b"data: [DONE]\\n\\n")
@@ -137,55 +132,3 @@ def group_of(pid: int) -> list[psutil.Process]:
         except (ProcessLookupError, psutil.Error):
             continue
     return alive
-
-
-def wait_until(condition: Callable[[], object], seconds: float = 30) -> None:
-    """Wait for something that will happen; fail if it does not."""
-    deadline = time.monotonic() + seconds
-    while not condition():
-        assert time.monotonic() < deadline, "it did not happen"
-        time.sleep(0.02)
-
-
-@dataclass
-class Worker:
-    """A worker process started without rbee, as its command line allows."""
-
-    process: subprocess.Popen[bytes]
-    url: str
-    log: Path
-
-    def get(self, path: str, headers: dict[str, str] | None = None) -> tuple[int, dict[str, object]]:
-        """Status and JSON body."""
-        request = urllib.request.Request(self.url + path, headers=headers or {})
-        try:
-            with urllib.request.urlopen(request, timeout=60) as answer:
-                return answer.status, json.load(answer)
-        except urllib.error.HTTPError as error:
-            return error.code, json.load(error)
-
-
-@contextmanager
-def started_worker(python: Path, folder: Path, *arguments: str, env: dict[str, str] | None = None) -> Iterator[Worker]:
-    """The real worker, started directly and waited for until its port is bound (not until it is ready)."""
-    folder.mkdir(parents=True, exist_ok=True)
-    ready, log = folder / "ready.json", folder / "worker.log"
-    with ExitStack() as stack:
-        output = stack.enter_context(log.open("wb"))
-        process = subprocess.Popen(
-            [str(python), "-m", "rbee_worker_llm", "--ready-file", str(ready), *arguments],
-            stdin=subprocess.PIPE,
-            stdout=output,
-            stderr=subprocess.STDOUT,
-            env=clean_env(env),
-            start_new_session=True,
-        )
-        try:
-            wait_until(lambda: ready.exists() or process.poll() is not None)
-            port = json.loads(ready.read_text())["port"] if ready.exists() else 0
-            yield Worker(process, f"http://127.0.0.1:{port}", log)
-        finally:
-            process.kill()
-            process.wait()
-            assert process.stdin is not None
-            process.stdin.close()

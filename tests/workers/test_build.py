@@ -11,12 +11,13 @@ import sys
 from pathlib import Path
 from typing import Any
 
-import psutil
+import psutil  # noqa: TID253
 import pytest
 
 from rbee_core.testing.cli import RbeeHome
+from rbee_core.testing.drive_worker import wait_until
 
-from .conftest import Toys, group_of, wait_until
+from .conftest import Toys, group_of
 
 #: A source distribution whose build never ends: it needs nothing, and writes down which process it is.
 SLEEPY = """

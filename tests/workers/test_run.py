@@ -9,12 +9,13 @@ import subprocess
 from pathlib import Path
 from typing import Any
 
-import psutil
+import psutil  # noqa: TID253
 import pytest
 
 from rbee_core.testing.cli import RbeeHome
+from rbee_core.testing.drive_worker import wait_until
 
-from .conftest import Toys, group_of, wait_until
+from .conftest import Toys, group_of
 
 
 def run(home: RbeeHome, folder: Path, *options: str, toy: str = "", **more: Any) -> subprocess.CompletedProcess[str]:

@@ -147,18 +147,25 @@ def _key_check(key: str | None) -> Callable[[Request], Awaitable[None]]:
 
 
 async def _read(request: Request) -> bytes:
-    """The body, refused as soon as it is known to be too large."""
+    """The body. One that is too large is refused, at once or after it was swallowed.
+
+    A client that is still sending when the connection closes sees only that, and not the answer: up to a point it is
+    left to finish.
+    """
     too_large = ApiError(413, f"The request is larger than {MAX_BODY} bytes.", code="request_too_large")
     length = request.headers.get("content-length", "0")
-    if length.isdigit() and int(length) > MAX_BODY:
+    if length.isdigit() and int(length) > 4 * MAX_BODY:
         raise too_large
     parts: list[bytes] = []
     size = 0
     async for part in request.stream():
         size += len(part)
-        if size > MAX_BODY:
+        if size > 4 * MAX_BODY:
             raise too_large
-        parts.append(part)
+        if size <= MAX_BODY:
+            parts.append(part)
+    if size > MAX_BODY:
+        raise too_large
     return b"".join(parts)
 
 

@@ -1,0 +1,103 @@
+"""The language-model worker started by hand, without rbee around it."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import time
+import urllib.error
+import urllib.request
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from .cli import clean_env
+
+
+def wait_until(condition: Callable[[], object], seconds: float = 60) -> None:
+    """Wait for something that will happen; fail if it does not."""
+    deadline = time.monotonic() + seconds
+    while not condition():
+        assert time.monotonic() < deadline, "it did not happen"
+        time.sleep(0.02)
+
+
+@dataclass
+class Worker:
+    """A worker process, with a few words of HTTP."""
+
+    process: subprocess.Popen[bytes]
+    url: str
+    log: Path
+
+    def get(self, path: str, headers: Mapping[str, str] | None = None) -> tuple[int, Any]:
+        """Status and JSON body of a GET."""
+        return self._ask(urllib.request.Request(self.url + path, headers=dict(headers or {})))
+
+    def post(self, path: str, body: Any) -> tuple[int, Any]:
+        """Status and JSON body of a POST; bytes are sent as they are."""
+        raw = body if isinstance(body, bytes) else json.dumps(body).encode()
+        return self._ask(urllib.request.Request(self.url + path, raw, {"Content-Type": "application/json"}))
+
+    @staticmethod
+    def _ask(request: urllib.request.Request) -> tuple[int, Any]:
+        try:
+            with urllib.request.urlopen(request, timeout=60) as answer:
+                return answer.status, json.load(answer)
+        except urllib.error.HTTPError as error:
+            with error:
+                return error.code, json.load(error)
+
+    def until_ready(self) -> None:
+        """Wait until it answers requests."""
+
+        def ready() -> bool:
+            assert self.process.poll() is None, self.log.read_text()
+            try:
+                return self.get("/health")[0] == 200
+            except OSError:
+                return False
+
+        wait_until(ready)
+
+    def command_lines(self) -> list[str]:
+        """The arguments of the worker's processes."""
+        import psutil
+
+        front = psutil.Process(self.process.pid)
+        return [part for process in [front, *front.children(recursive=True)] for part in process.cmdline()]
+
+
+@contextmanager
+def started_worker(
+    python: Path, folder: Path, *arguments: str, env: Mapping[str, str] | None = None
+) -> Iterator[Worker]:
+    """Start the worker and wait until its port is bound, not until it is ready; it is killed at the end.
+
+    :param python: the interpreter of its environment.
+    :param folder: for its log and its ready file.
+    """
+    folder.mkdir(parents=True, exist_ok=True)
+    ready, log = folder / "ready.json", folder / "worker.log"
+    ready.unlink(missing_ok=True)
+    with log.open("wb") as output:
+        process = subprocess.Popen(
+            [str(python), "-m", "rbee_worker_llm", "--ready-file", str(ready), *arguments],
+            stdin=subprocess.PIPE,
+            stdout=output,
+            stderr=subprocess.STDOUT,
+            cwd=folder,
+            env=clean_env(env),
+            start_new_session=True,
+        )
+    try:
+        wait_until(lambda: ready.exists() or process.poll() is not None)
+        port = json.loads(ready.read_text())["port"] if ready.exists() else 0
+        yield Worker(process, f"http://127.0.0.1:{port}", log)
+    finally:
+        process.kill()
+        process.wait()
+        assert process.stdin is not None
+        process.stdin.close()
