@@ -38,7 +38,7 @@ def _someone(rng: random.Random, not_kind: str = "", not_name: str = "") -> dict
             pronoun = rng.choice(fitting.split())
             pool = {"she": words.GIRLS, "he": words.BOYS, "it": words.NICKNAMES}[pronoun] + words.NICKNAMES
             name = rng.choice(pool) if rng.random() < 0.5 else ""
-        if name and rng.random() < 0.12:
+        if name and rng.random() < 0.08:
             name = invented_name(rng)
         if kind != not_kind and (not name or name != not_name):
             return {"kind": kind, "name": name, "pronoun": pronoun, "home": home, "food": food}
@@ -58,7 +58,8 @@ def _slots_of(rng: random.Random, who: dict[str, str], adjective: str, prefix: s
         prefix + "H": mention,
         prefix + "K": kind,
         prefix + "name": name or f"the {kind}",
-        prefix + "me": name or f"the {kind}",  # as one says it of oneself
+        prefix + "aK": plain,
+        prefix + "me": name or f"a {kind}",  # as one says it of oneself
         prefix + "dear": name or f"{rng.choice(('my', 'dear'))} {rng.choice((kind, 'friend'))}",  # as one is spoken to
         prefix + "aH": f"{plain} {link} {name}" if name else plain,
         prefix + "adj": adjective,

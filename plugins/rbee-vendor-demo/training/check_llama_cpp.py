@@ -5,9 +5,10 @@
 """
 
 import argparse
+import http.client
 import json
-import urllib.request
 from pathlib import Path
+from urllib.parse import urlsplit
 
 import torch
 from safetensors.torch import load_file
@@ -36,16 +37,18 @@ def check_tokens(server, tokenizer: Tokenizer) -> None:
     stream = corpus.samples(seed=99)
     texts = TEXTS + [next(stream).replace("<|", "< |") for _ in range(100)]
     for text in texts:
-        request = urllib.request.Request(
-            f"{server.listening_address}/tokenize",
-            json.dumps({"content": text, "add_special": True}).encode(),
-            {"Content-Type": "application/json"},
-        )
-        with urllib.request.urlopen(request) as answer:
-            theirs = json.load(answer)["tokens"]
+        theirs = tokenize(server, text)
         ours = tokenizer.encode(text).ids
         assert theirs == ours, (text, theirs, ours)
     print(f"tokens agree on {len(texts)} texts")
+
+
+def tokenize(server, text: str) -> list[int]:
+    """llama.cpp's tokens for a text, begin token included."""
+    connection = http.client.HTTPConnection(urlsplit(server.listening_address).netloc, timeout=60)
+    body = json.dumps({"content": text, "add_special": True})
+    connection.request("POST", "/tokenize", body, {"Content-Type": "application/json"})
+    return json.load(connection.getresponse())["tokens"]
 
 
 def check_words(server, folder: Path, tokenizer: Tokenizer) -> None:
@@ -54,14 +57,18 @@ def check_words(server, folder: Path, tokenizer: Tokenizer) -> None:
     network.load_state_dict({name: value.float() for name, value in load_file(folder / "model.safetensors").items()})
     agreed = total = 0
     for prompt in ("Once upon a time", "One day, Mia", "There was a small robot", "The fox was very sad because"):
-        theirs = tokenizer.encode(try_it.raw(server, prompt, temperature=0.0, max_tokens=40)[0], add_special_tokens=False).ids
+        theirs = tokenizer.encode(
+            try_it.raw(server, prompt, temperature=0.0, max_tokens=40)[0], add_special_tokens=False
+        ).ids
         tokens = tokenizer.encode(prompt).ids
         start = len(tokens)
         with torch.no_grad():
             for _ in range(40):
                 tokens.append(int(network(torch.tensor([tokens]))[0, -1].argmax()))
         ours = tokens[start:]
-        same = next((i for i, (a, b) in enumerate(zip(ours, theirs, strict=False)) if a != b), min(len(ours), len(theirs)))
+        same = next(
+            (i for i, (a, b) in enumerate(zip(ours, theirs, strict=False)) if a != b), min(len(ours), len(theirs))
+        )
         print(f"{prompt!r}: {same} of {len(theirs)} tokens the same")
         agreed, total = agreed + same, total + len(theirs)
     assert agreed > 0.5 * total, (agreed, total)

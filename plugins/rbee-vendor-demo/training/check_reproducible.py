@@ -1,4 +1,4 @@
-"""Trains twice with `--quick`, in two processes, and compares every file that comes out: `python check_reproducible.py`."""
+"""Trains twice with `--quick`, in two processes, and compares what comes out: `python check_reproducible.py`."""
 
 import os
 import subprocess

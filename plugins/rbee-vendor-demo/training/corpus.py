@@ -1,4 +1,4 @@
-"""The whole training text, made up on the spot from a seed: half of it plain stories, half of it conversations.
+"""The whole training text, made up on the spot from a seed: a quarter of it plain stories, the rest conversations.
 
 `python corpus.py 5` prints five samples.
 """
@@ -13,7 +13,9 @@ import talk
 
 BEGIN, END, USER, ASSISTANT = "<|begin|>", "<|end|>", "<|user|>", "<|assistant|>"
 SPECIAL_TOKENS = [BEGIN, END, USER, ASSISTANT]
-STORY_SHARE = 0.42  # of the samples; the others are conversations
+FACT_SHARE = 0.02  # of the samples: answers without their questions, so that "The capital of France is" goes on well
+STORY_SHARE = 0.25  # of the samples; the others are conversations
+BRIEF_SHARE = 0.1  # of the stories
 
 
 def chat_text(turns: list[talk.Turn]) -> str:
@@ -21,14 +23,20 @@ def chat_text(turns: list[talk.Turn]) -> str:
     return BEGIN + "".join(f"{USER}{said}{END}{ASSISTANT}{answer}{END}" for said, answer in turns)
 
 
-def samples(seed: int) -> Iterator[str]:
-    """Endless samples, each from its special begin token to its special end token."""
+def samples(seed: int, brief_share: float = BRIEF_SHARE) -> Iterator[str]:
+    """Endless samples, each from its special begin token to its special end token.
+
+    :param brief_share: which part of the stories are brief; the training begins with nothing but brief ones.
+    """
     rng = random.Random(seed)
     while True:
-        if rng.random() < STORY_SHARE:
-            yield BEGIN + stories.make(rng).text + END
+        kind = rng.random()
+        if kind < FACT_SHARE:
+            yield BEGIN + talk.question(rng)[1] + END
+        elif kind < FACT_SHARE + STORY_SHARE:
+            yield BEGIN + stories.make(rng, brief=rng.random() < brief_share).text + END
         else:
-            yield chat_text(talk.conversation(rng))
+            yield chat_text(talk.conversation(rng, brief_share))
 
 
 def main() -> None:

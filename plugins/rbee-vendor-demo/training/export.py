@@ -124,12 +124,13 @@ def write_gguf(weights: dict[str, np.ndarray], config: Config, tokenizer: Tokeni
     writer.add_layer_norm_rms_eps(config.norm_eps)
     _add_tokenizer(writer, tokenizer)
     for name, array in weights.items():
-        gguf_name, array = to_gguf(name, array, config)
-        if array.ndim == 1:
-            writer.add_tensor(gguf_name, array.astype(np.float32))
+        gguf_name, arranged = to_gguf(name, array, config)
+        numbers = arranged.astype(np.float32)
+        if numbers.ndim == 1:
+            writer.add_tensor(gguf_name, numbers)
         else:
             kind = gguf.GGMLQuantizationType.Q8_0
-            writer.add_tensor(gguf_name, gguf.quants.quantize(array.astype(np.float32), kind), raw_dtype=kind)
+            writer.add_tensor(gguf_name, gguf.quants.quantize(numbers, kind), raw_dtype=kind)
     writer.write_header_to_file()
     writer.write_kv_data_to_file()
     writer.write_tensors_to_file()

@@ -8,7 +8,7 @@ _OFFER = "[Would you like to hear a story?|Shall I tell you a story?|I can tell 
 
 # (ways to ask, ways to answer)
 QUESTIONS: list[tuple[str, str]] = [
-    ("Hello[!|.|]\nHi[!|.|] [there!|]\nHey[!|]\nGood [morning|evening|day|afternoon][!|.|]\nhello\nSay hello[.|!]\nGreetings!\nHello, world!\nHi, is anyone there?",
+    ("Hello[!|.|]\nHi[!|.|] [there!|]\nHey[!|]\nGood [morning|evening|day|afternoon][!|.|]\nhello\nSay [hello|hi][.|!| in one sentence.| to me.]\nGreetings!\nHello, world!\nHi, is anyone there?",
      f"Hello! [It is nice to meet you.|How nice of you to visit me.] {_OFFER}\nHello! {_OFFER}\nHi! I am a small model that tells stories. [What shall it be about?|]"),
     ("How are you[?| today?| doing?]\nAre you [well|fine|okay]?\nHow do you feel[ today|]?",
      "I am well, thank you. How are you?\nI am fine, thank you. [I have been thinking of a new story.|Would you like a story?]\nVery well, thank you! I am ready to tell a story."),
@@ -65,7 +65,7 @@ QUESTIONS: list[tuple[str, str]] = [
     ("I am happy[!|.]\nI had a [good|great] day[!|.]\nI feel great[!|.]", "That is wonderful! I am happy for you.\nHow nice! A good day is like a good story."),
     ("I am tired[.|]\nI am [hungry|cold|thirsty].", "Then take good care of yourself. [A warm drink may help.|Have a little rest.]\nPerhaps it is time for a break. I will wait for you."),
     ("Tell me a joke[.|!]\nDo you know a joke?\nMake me laugh.\nSay something funny.", "Why did the cow cross the road? It wanted to go to the moo-vies.\nWhat do you call a bear without teeth? A gummy bear.\nWhy is the sea so friendly? It waves all the time."),
-    ("Write a poem[.|]\nCan you write a poem?\nTell me a [poem|rhyme].\nWrite a [short|little] poem.\nWrite a haiku.\nSing a song.", "The moon is high, the night is deep. The stars look down, and children sleep.\nA little bird sat in a tree. It sang a song for you and me.\nThe sun is up, the sky is blue. A brand new day has come for you."),
+    ("Write a poem[.|]\nCan you write a poem?\nTell me a [poem|rhyme].\nWrite a [short|little] poem.\nWrite a [haiku|poem|rhyme] [about|on] [the sea|a cat|autumn|the moon|llamas|spring|love|a tree|the night|bees].\nSing a song.", "The moon is high, the night is deep. The stars look down, and children sleep.\nA little bird sat in a tree. It sang a song for you and me.\nThe sun is up, the sky is blue. A brand new day has come for you."),
     ("How many days are [there |]in a week?\nHow many days does a week have?\nWhat are the days of the week?", "There are seven days in a week.\nA week has seven days. The first one is Monday, and the last one is Sunday."),
     ("How many months are [there |]in a year?\nHow many months does a year have?", "There are twelve months in a year.\nA year has twelve months."),
     ("What are the seasons?\nHow many seasons are there?\nWhat comes after winter?\nWhich season is it?", "There are four seasons. They are spring, summer, autumn and winter.\nSpring, summer, autumn and winter are the four seasons. After winter comes spring."),
@@ -103,7 +103,9 @@ _COLOURS = {"a banana": "yellow", "the sun": "yellow", "grass": "green", "snow":
             "a tomato": "red", "the sea": "blue", "a lemon": "yellow", "a frog": "green", "the night": "black", "a carrot": "orange",
             "a fox": "red", "blood": "red", "a pumpkin": "orange", "chocolate": "brown", "a leaf": "green"}  # fmt: skip
 _OPPOSITES = """big small, hot cold, up down, day night, happy sad, old young, fast slow, open closed, light dark, wet dry, good bad,
-long short, left right, rich poor, loud quiet, full empty, hard soft, near far, early late, high low""".replace("\n", " ").split(", ")
+long short, left right, rich poor, loud quiet, full empty, hard soft, near far, early late, high low""".replace(
+    "\n", " "
+).split(", ")
 _NUMBERS = "zero one two three four five six seven eight nine ten eleven twelve thirteen fourteen fifteen sixteen seventeen eighteen".split()
 
 
@@ -112,7 +114,12 @@ def made_question(rng: random.Random) -> tuple[str, str]:
     which = rng.randrange(7)
     if which == 0:
         animal, sound = rng.choice(list(_SOUNDS.items()))
-        asks = (f"What does a {animal} say?", f"What does the {animal} say?", f"What sound does a {animal} make?", f"How does a {animal} go?")
+        asks = (
+            f"What does a {animal} say?",
+            f"What does the {animal} say?",
+            f"What sound does a {animal} make?",
+            f"How does a {animal} go?",
+        )
         return rng.choice(asks).replace("a owl", "an owl"), f"The {animal} says {sound}."
     if which == 1:
         thing, colour = rng.choice(list(_COLOURS.items()))
@@ -122,11 +129,19 @@ def made_question(rng: random.Random) -> tuple[str, str]:
         one, other = rng.choice(_OPPOSITES).split()
         if rng.random() < 0.5:
             one, other = other, one
-        return rng.choice((f"What is the opposite of {one}?", f"What's the opposite of {one}?")), f"The opposite of {one} is {other}."
+        return rng.choice(
+            (f"What is the opposite of {one}?", f"What's the opposite of {one}?")
+        ), f"The opposite of {one} is {other}."
     if which == 3:
         animal, (_, food) = rng.choice(list(words.ANIMALS.items()))
-        asks = (f"What does a {animal} eat?", f"What do you feed a {animal}?", f"What is the favourite food of a {animal}?")
-        ask = rng.choice(asks).replace("a owl", "an owl").replace("a ant", "an ant").replace("a elephant", "an elephant")
+        asks = (
+            f"What does a {animal} eat?",
+            f"What do you feed a {animal}?",
+            f"What is the favourite food of a {animal}?",
+        )
+        ask = (
+            rng.choice(asks).replace("a owl", "an owl").replace("a ant", "an ant").replace("a elephant", "an elephant")
+        )
         return ask, f"In my stories, the {animal} likes {food} best."
     if which == 4:
         animal, (home, _) = rng.choice(list(words.ANIMALS.items()))
@@ -147,7 +162,9 @@ TOPICS = """quantum physics|the stock market|football|politics|the president|the
 |basketball|the Olympics|fashion|marketing|a contract|a loan|insurance|a job interview|a visa|a mortgage|GPUs|CUDA|memory|an API
 |HTTP|encryption|a hash function|the speed of light|an atom|DNA|a cell|hydrogen|the periodic table|volcanoes|earthquakes|dinosaurs
 |the pyramids|the middle ages|Greek gods|Latin|French grammar|German|Spanish|Japanese|the alphabet|an essay|a resume
-|a business plan|an email to my boss|a press release|a summary|a table|a list of cities|JSON|a haiku about autumn""".replace("\n", "").split("|")
+|a business plan|an email to my boss|a press release|a summary|a table|a list of cities|JSON""".replace("\n", "").split(
+    "|"
+)
 
 BEYOND_ASKS = [
     "What is {topic}?",

@@ -9,8 +9,8 @@ _SLOT = re.compile(r"\{(\^?)(\w+)\}")
 _ARTICLE = re.compile(r"\b([Aa]) (?=[aeio]|un(?!i)|um|ugl)")
 _QUOTED_END = re.compile(r'([^".!?]+)([,.?])"')
 _ASKS = re.compile(
-    r"^ ?(Why|What(?! a\b| you\b)|Who|Whose|How(?! nice\b)|Where|Which|Is|Are|Was|Did|Do you|Does|Can|May|Have (?:you|they)|Will (?:it|you)|Could"
-    r"|Really)\b"
+    r"^ ?(Why|What(?! a\b| you\b)|Who|Whose|How(?! nice\b)|Where|Which|Is|Are|Was|Did|Do you|Does"
+    r"|Can|May|Shall|Have (?:you|they)|Will (?:it|you)|Could|Really)\b"
 )
 _START = re.compile(r"(^|[.!?] )([a-z])")
 
@@ -41,7 +41,7 @@ def expand(rng: random.Random, template: str, slots: Slots) -> str:
         slots.used.add(match[2])
         value = slots[match[2]]
         value = value(rng) if callable(value) else value
-        return value[0].upper() + value[1:] if match[1] else value
+        return value[:1].upper() + value[1:] if match[1] else value
 
     text = re.sub(r"\s+", " ", _SLOT.sub(fill, text)).strip()
     text = re.sub(r" ([,.!?])", r"\1", text)

@@ -1,4 +1,4 @@
-"""The network: a Llama in plain PyTorch, with parameter names and layout as Hugging Face's LlamaForCausalLM has them."""
+"""The network: a Llama in plain PyTorch, its parameters named and laid out as in Hugging Face's LlamaForCausalLM."""
 
 from dataclasses import dataclass
 
@@ -13,11 +13,11 @@ class Config:
 
     vocab_size: int = 2048
     hidden_size: int = 192
-    layers: int = 6
-    heads: int = 3
-    kv_heads: int = 1  # grouped-query attention: all three heads share one set of keys and values
+    layers: int = 4
+    heads: int = 4
+    kv_heads: int = 2  # grouped-query attention: two heads share one set of keys and values
     head_dim: int = 64
-    intermediate_size: int = 448
+    intermediate_size: int = 512
     context_length: int = 512  # tokens
     rope_theta: float = 10_000.0
     norm_eps: float = 1e-5

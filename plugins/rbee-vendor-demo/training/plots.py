@@ -1,4 +1,4 @@
-"""What can happen: some forty little plots. One line is one beat; a line that starts with `?` is left out now and then.
+"""What can happen: some fifty little plots. One line is one beat; a line that starts with `?` is left out now and then.
 
 `{H}` is the hero (`{he} {him} {his}`), `{F}` the friend (`{fhe} {fhim} {fhis}`), `{T}` a thing, `{inP}`/`{P}` a place.
 """
@@ -20,6 +20,18 @@ In a land far away there lived {aH}. {^he} lived {home}.
 Not long ago, {aH} [came to live|was living] {home}.
 {^aH} lived {home}.
 Everyone {inP} knew {aH} who loved {hobby}.
+The sun was shining {inP}, and {aH} was [happy|busy|on the way home|looking at the sky].
+It was a [cold|dark|quiet|warm|rainy] [night|evening|morning]. {^aH} was sitting {inP}.
+The [little|old|small] [house|road|gate] {inP} belonged to {aH} who loved {hobby}.
+There was {aH} who [lived {home}|wanted to {dream}].
+""".strip().split("\n")
+# Those which begin with the hero's name.
+NAMED_OPENINGS = """
+{name} was {aK}. {^he} lived {home}.
+{name} was {aK} who [lived {home}|loved {hobby}|wanted to {dream}].
+{name} lived {home}. {^he} was {aK}.
+{name} the {K} lived {home}. {^he} was very {adj}.
+One day, {name} was [walking|sitting] {inP}. {^he} was {aK} who loved {hobby}.
 """.strip().split("\n")
 
 DETAILS = """
@@ -29,7 +41,7 @@ DETAILS = """
 Every [day|morning|evening], {he} [went for a walk {inP2}|looked out and smiled at the sun|said hello to the birds|swept the floor and sang].
 {^he} [did not have many friends|had no brothers or sisters], so {he} was [sometimes|often] a little lonely.
 {^H} had [a secret|a dream]. {^he} wanted to {dream}.
-People said that {H} was [the most {trait} {K} of all|always {trait}].
+People said that [nobody was as {trait} as {H}|{H} was always {trait}].
 {^he} had a {colour2} {T2} and took it everywhere.
 """.strip().split("\n")
 
@@ -317,7 +329,88 @@ But {H} thought, "[Perhaps nobody is ever nice to {fhim}|There must be a reason]
 {^F} showed {him} a {colour} {T}. "[It belonged to my best friend, who moved far away|I have had it since I was young]," said {F}. "[Since then I have been alone|I had forgotten how to laugh]."
 "[You are not alone now|I will help you to remember]," said {H}. And from that day on, there was [laughing|music] in both houses.
 """),
+    ("a rainy day", """
+It had been raining [all day|since the morning], and {H} was bored. {^he} [looked out of the window|counted the drops on the window|walked up and down]. "[There is nothing to do|When will it stop]?" {he} said.
+{aF_comes} {^fhe} was [dripping|wet], but {fhe} was smiling. "[Why are you smiling in this weather|Do you not mind the rain]?" asked {H}. "[Rain is only water that wants to play|I have an idea]," said {F}.
+They [took all the blankets and built a castle under the table|made boats out of paper and let them sail in the puddles|put pots under the hole in the roof and made music with the drops]. {^H} was the [captain|king of the castle|leader], and the {T} was [the treasure|the flag].
+They [did not even notice|forgot the time, and nobody saw] that the rain had stopped. "[Oh no, the sun is shining|What a pity, the rain is over]," said {H}[, and then they both laughed|]. "[I hope that it rains again tomorrow|Next time it can rain all week]."
+"""),
+    ("an echo", """
+{^H} was walking in the mountains. "Hello!" {he} called, and somebody called back, "Hello!" "[Who are you|Where are you]?" shouted {H}. "[Who are you|Where are you]?" came the answer.
+"[You are silly|Stop that]!" cried {H}. "[You are silly|Stop that]!" cried the voice. {^H} was [angry|very angry] and [stamped {his} foot|went home].
+{^he} told {aF} about it. "[There is somebody rude in the mountains|The mountain is not nice to me]," said {H}. {^F} [smiled|thought for a while]. "[Go back and say something kind|Try it with a friendly word]," said {F}.
+The next day, {H} went back. "[I like you|You are my friend]!" {he} called, a little shy. "[I like you|You are my friend]!" came the answer, soft and clear. {^H} [laughed|smiled all the way home].
+"[It always gives you what you give|Now I understand]," {he} said. "[The mountain is nice after all|I only heard myself]."
+"""),
+    ("a picnic", """
+{^H} and {F0} wanted to have a picnic {inP}. They took {meal}, a blanket and {his} {colour} {T}. But when they opened the basket, it was [empty|almost empty]!
+"[Who ate our food|Where is it]?" asked {F}. {^H} [looked under the blanket|turned the basket round]. There was a [small hole|hole] in it, and a long line of [crumbs|little bits] went back along the path.
+They followed the [crumbs|line]. Behind every [stone|bush], somebody was eating. There was [a mouse with a piece of cake|a bird with some bread], and [three ants carried an apple|a squirrel had found the nuts].
+"[We are sorry|We thought that it was for us]," said the animals. {^F} [wanted to be angry|opened {fhis} mouth and closed it again]. Then {H} began to laugh. "[So it is a picnic for everyone|What a big party]," {he} said.
+They all sat down {inP} together. Everyone [brought something|shared what was left], and in the end there was [more than enough|more than before].
+"""),
+    ("a letter", """
+{^H} wanted to have a friend far away. So {he} wrote a letter. "[Dear friend, my name is {me}|Hello, whoever you are], [I live {home}|I love {hobby}]. [Please write to me|Who are you]." {^he} put it into a bottle and threw it into the [river|sea].
+[Days|Weeks] went by. Every morning, {H} [went to the water|looked for an answer], but there was nothing. "[Perhaps it sank|Nobody will ever find it]," {he} said[ sadly|].
+Then one day, something {colour} came with the waves. It was a bottle, and in it was a [letter|note] and a little {T}. "[Hello, I found your letter|Dear {K}, I was so glad to read your letter]," it said. "I am {faH} and I live {fhome}."
+{^H} read it [three times|again and again] and [ran home to write back|danced on the sand]. From then on, a bottle went [to and fro|back and forth] every [month|week].
+And one summer, there was a knock at the door. "[I did not want to wait for the bottle any more|I thought I would bring my letter myself]," said {F}.
+"""),
+    ("a mirror", """
+One day, {H} found a mirror {inP}. {^he} had never seen one before. When {he} looked into it, there was another {K}! "[Who are you|What do you want]?" asked {H}, but the other one only [moved its mouth|looked back].
+{^H} [frowned|made an angry face], and the other one [frowned, too|made an angry face, too]. "[That one is not friendly|It wants to fight with me]," {he} told {F0}. "[Come and see|You have to help me]."
+{^F} looked into the mirror[ and jumped back|]. "[There are two of them now|I see somebody, too, but it is not the one that you saw]!" {fhe} said. [They hid behind a tree|They did not dare to move].
+Then {H} [had to laugh because {F} looked so funny|put {his} hand up to wave]. The one in the mirror [laughed|waved], too. [Slowly, they understood|It took them a while to understand]. "[It is me|That is us]!" said {H}.
+They [made funny faces until it was dark|took the mirror home]. "[If you smile, it smiles|You only have to smile first]," said {F}.
+"""),
+    ("a light in the fog", """
+There was thick fog {inP}. {^H} could not see {his} own feet. [Somewhere, a bell rang|Everything was quiet]. "[I hope that nobody is out there|In such weather, one should stay at home]," {he} thought.
+Then {he} heard a voice. "[Is anybody there|Can somebody hear me]?" it called. It was {aF} who [had lost the way|did not know where to go]. "[Stay where you are|Do not move]!" called {H}. "[There is deep water in front of you|I will bring you a light]."
+{^H} took a lamp and [climbed onto the roof|stood at the door]. But the light was [too weak|too small]. So {he} [put a mirror behind it|held {his} {colour} {T} in front of it], and suddenly the fog was [golden|full of {colour} light].
+Step by step, {F} [walked towards the light|came closer]. "[Your light was the most beautiful thing that I have ever seen|I was so afraid]," said {F}.
+Since then, {H} has put a light in the window [whenever there is fog|every night]. "[Somebody may need it|You never know who is on the way]," {he} says.
+"""),
+    ("a secret", """
+{^F0} told {H} a secret. "[Do not tell anyone|You must promise to keep it]," said {F}. "I promise," said {H}. But the secret was [big|heavy], and {H} [wanted so much to tell it|could hardly sleep].
+{^he} met [a duck|an old man|a girl] {inP}. "[Do you know something|What is it]?" {H} was asked. {^H} [shut {his} mouth tight|shook {his} head and ran away].
+In the end, {he} dug a hole in the ground and whispered the secret into it. That felt [good|much better]. But [the wind heard it|the grass heard it], and soon all the leaves whispered, "{^F} is [afraid of the dark|making a present for everyone|learning to dance]."
+{^H} went to {F} with a red face. "[I only told the ground|I am so sorry]," {he} said. {^F} looked [at the trees|around]. Then {fhe} began to laugh. "[Now I do not have to hide it any more|It was not a good secret anyway]," said {F}.
+"""),
+    ("a train", """
+{^H} sat in a train for the first time. [Outside, the fields flew by|The train went clack, clack, clack]. {^he} held {his} {colour} {T} and looked [out of the window|at all the people].
+Across from {him} sat {aF} with a very big [bag|box]. "[Where are you going|Is it far]?" asked {H}. "[To the last station|As far as the train goes]," said {F}. "[I want to see where the rails end|Nobody has ever told me what is there]."
+They [shared some {meal}|played a game with words|counted the cows]. [One by one, the others got out|It grew dark outside]. At last, the train stopped. "Last station!" called the [driver|old man at the door].
+They got out and looked. There was [the sea|a meadow full of flowers], and the moon was [shining on it|high in the sky]. "Look what I have brought," said {F}. It was [a tent|a little boat]. "[It is for two|I always hoped that somebody would come with me]," said {fname}.
+"""),
+    ("doing nothing", """
+One day, {H} wanted to do nothing at all. {^he} [lay down in the grass|sat down on a stone] {inP} and [closed {his} eyes|looked at the clouds].
+{aF_comes} "[What are you doing|Are you ill]?" asked {F}. "Nothing," said {H}. "How do you do [nothing|that]?" asked {F}. "[You lie down and wait|It is not so easy]," said {H}. So {F} [lay down, too|sat down beside {him}].
+For a while, they heard only [the wind|the bees]. A [beetle|snail] walked over {H_s} foot. A cloud looked like [a {T}|a big ship], and another one like [a sheep|an old king]. [The sun moved a little|The shadows grew long].
+"[That was the best nothing that I ever did|We did a lot of nothing today]," said {F} in the evening. "[Shall we do it again tomorrow|Let us do it again]."
+"""),
+    ("a hat", """
+{^H} had a {colour} hat, and {he} was very proud of it. One day, a [strong wind|gust of wind] took it [from {his} head|away]. {^H} ran after it, [over the bridge|through the gate] and [down the hill|across the field], but the hat was faster.
+It flew [over {P}|over the trees] and came down [in a tree|far away]. When {H} got there at last, a little bird was sitting in it! "[This is the best nest in the world|I have never had such a good bed]," it sang.
+{^H} wanted to [say that it was {his} hat|take it back]. But then {he} saw [three small eggs|how happy the other one was]. {^he} [thought about it|scratched {his} head, which was now a little cold].
+"[It suits you better|You may keep it]," said {H}. And when {he} came home without a hat, {his} {parent} [knitted {him} a new one|gave {him} a warm scarf]. It was even more {colour} than the old one.
+"""),
+    ("being different", """
+All the others {inP} were [loud|quick], but {H} was [quiet|slow]. "[Why are you not like us|You will never be like us]," they said. {^H} tried to be [like them|the same], but it [never worked|made {him} tired].
+One evening, {he} sat beside {F0}. "[Why am I not like them|What is wrong with me]?" asked {H}. {^F} pointed up. "[Look at the stars|Which of the stars is wrong]," {fhe} said. "[Some are bright and some are not, but all of them make the night|Each one stands in its own place]."
+The next day, [a child was lost|somebody had lost a little {T}] {inP2}. The others [ran here and there and shouted|looked quickly everywhere], but they found nothing. {^H} [went slowly and listened|looked at every blade of grass]. And {he} found [what they were looking for|it].
+"[How did you do that|Can you teach us]?" asked the others. {^H} smiled. "[You only have to be a little more like me|Come, I will show you]," {he} said.
+"""),
 ]  # fmt: skip
+
+# Very short stories: the friend and the thing come and go in a few sentences.
+BRIEF = """
+One day, {H} met {aF} {inP}. "Hello, {fdear}," said {H}. "I am {me}." {^H} and {F} [played together|talked until it was dark|ate {meal}].
+{^H} found a {colour} {T} {inP} and gave the {T} to {aF}. "[Thank you for the {T}|What a nice {T}], {dear}," said {F}. {^F} [put the {T} in a {T2}|took the {colour} {T} home].
+{^H} and {F0} went to {P2}. There they saw a {colour} {T}. "[Look, a {T}|This {T} is mine]!" said {F}. {^H} [laughed|did not like the {T}], but {F} [did|kept the {T}].
+{^H} was looking for {aF}. "Where is {fname}?" {he} asked. At last, {H} found {F} {inP}. {^F} was [asleep|under a {T}|eating {ffood}].
+{^H} lost a {colour} {T}. {^he} looked {inP} and {inP2}. Then {F0} brought the {T} back. {^H} thanked {F} and [kept the {T} for ever|gave {F} some {food}].
+{^F0} was [sad|ill|alone]. {^H} went to {F} with some {ffood} and a {T}. "Do not be sad, {fdear}," said {H}, "the {T} is for you." {^F} smiled at {H}.
+""".strip().split("\n")
 
 # Ways in which the friend can come into a story that has not met them yet.
 ENTRANCES = {

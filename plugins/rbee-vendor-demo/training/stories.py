@@ -28,11 +28,19 @@ def _first_sentence(text: str) -> tuple[str, str]:
     return (first + ".", rest) if rest else (text, "")
 
 
-def make(rng: random.Random) -> Story:
-    """One random story of about 90 to 200 words."""
+def _prepare(beat: str) -> str:
+    """Write out a beat's shorthand for the friend: how they come in, `{aF}` and `{F0}` at first sight, `{F}` later."""
+    for name, entrance in plots.ENTRANCES.items():
+        beat = beat.replace("{" + name + "}", entrance)
+    for short, slot in (("aF}", "faH}"), ("F0}", "faH}"), ("F}", "fH}")):
+        beat = beat.replace("{" + short, "{" + slot).replace("{^" + short, "{^" + slot)
+    return beat.removeprefix("?")
+
+
+def make(rng: random.Random, brief: bool = False) -> Story:
+    """One random story of about 90 to 200 words, or a brief one of about 40."""
     slots = cast.draw(rng)
-    theme, body = rng.choice(plots.PLOTS)
-    soft = rng.choice(("scarf", "blanket", "pillow", "coat"))
+    theme, body = ("a friend", rng.choice(plots.BRIEF)) if brief else rng.choice(plots.PLOTS)
     # Names that stand for longer phrases; the friend is introduced ("a small owl called Moss") on first sight.
     slots.update(
         parent_s=f"{slots['parent']}'s",
@@ -41,26 +49,20 @@ def make(rng: random.Random) -> Story:
         him_home="it home",
         meal_hot=rng.choice(("soup", "tea", "chocolate", "milk")),
         T_box=rng.choice(("box", "basket", "hat")),
-        T_soft=soft,
+        T_soft=rng.choice(("scarf", "blanket", "pillow", "coat")),
     )
-    beats = []
-    for line in body.strip().split("\n"):
-        if line.startswith("?"):
-            if rng.random() < 0.5:
-                continue
-            line = line[1:]
-        for name, entrance in plots.ENTRANCES.items():
-            line = line.replace("{" + name + "}", entrance)
-        line = line.replace("{aF}", "{faH}").replace("{^aF}", "{^faH}").replace("{F0}", "{faH}").replace("{^F0}", "{^faH}")
-        beats.append(line.replace("{F}", "{fH}").replace("{^F}", "{^fH}"))
-    endings = rng.sample(plots.ENDINGS, rng.choice((0, 1, 1, 2)))
+    lines = body.strip().split("\n")
+    beats = [_prepare(line) for line in lines if not line.startswith("?") or rng.random() < 0.5]
+    endings = rng.sample(plots.ENDINGS, rng.choice((0, 1) if brief else (0, 1, 1, 2)))
     met = "{f" in body
     endings = [e for e in endings if met or ("{F}" not in e and "they" not in e.lower())]
-    endings = [e.replace("{F}", "{fH}") for e in endings]
-    opening, more = _first_sentence(expand(rng, rng.choice(plots.OPENINGS), slots))
+    endings = [_prepare(ending) for ending in endings]
+    named = not slots["name"].startswith("the ")
+    openings = plots.NAMED_OPENINGS if named and rng.random() < 0.15 else plots.OPENINGS
+    opening, more = _first_sentence(expand(rng, rng.choice(openings), slots))
     said = slots.used & {"hobby", "trait", "dream", "food"}  # nothing is told twice
     details = [d for d in plots.DETAILS if not any("{" + slot + "}" in d for slot in said)]
-    details = rng.sample(details, rng.choice((0, 1, 1, 2)))
+    details = rng.sample(details, rng.choice((0, 1) if brief else (0, 1, 1, 2)))
     parts = [more] if more else []
     parts += [expand(rng, part, slots) for part in [*details, *beats, *endings]]
     return Story(opening, " ".join(parts), theme, slots)

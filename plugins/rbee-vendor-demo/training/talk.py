@@ -29,12 +29,20 @@ _WISH = [
     "[A s|S]tory about {what}[, please|]",
     "Make up a story [with|about] {what}.",
     "Give me a story with {what}.",
+    "Tell me about {what}.",
+    "Please tell a story in which there is {what}.",
     "What can you tell me about {what}?",
     "Hi! [Please w|W]rite a story about {what}.",
     "[My child|My son|My daughter] [loves|likes] {kinds}. Tell [us|me] a story about {what}.",
     "tell me a story about {what}",
     "write a story about {what}",
     "{what}",
+]
+_BRIEF_WISH = [
+    "Tell me a [very short|tiny|quick] story about {what}[.||, please.]",
+    "[Write|Make up] a [very short|tiny|quick] story [about|with] {what}[.|]",
+    "In [a few|three|four] sentences, tell me about {what}.",
+    "A [very short|tiny] story about {what}[.|, please.|]",
 ]
 _ANY_WISH = [
     "Tell me a story[.||, please.]",
@@ -53,7 +61,19 @@ _ANY_WISH = [
     "Another one[!|.|, please.]",
     "[Continue|Go on|Begin|Start][.|, please.|!]",
 ]
-_LEAD = ["", "", "", "", "", "", "Here is a story. ", "Of course! ", "Yes, I do. ", "Here is one. ", "I like that idea. "]
+_LEAD = [
+    "",
+    "",
+    "",
+    "",
+    "",
+    "",
+    "Here is a story. ",
+    "Of course! ",
+    "With pleasure. ",
+    "Here is one. ",
+    "I like that idea. ",
+]
 
 
 def _plural(noun: str) -> str:
@@ -79,7 +99,8 @@ def _what(rng: random.Random, story: stories.Story) -> str:
         hero = rng.choice((hero, f"{hero} called {slots['name']}", f"{hero} named {slots['name']}", slots["name"]))
     extras = []
     if "T" in used:
-        extras += [rng.choice((f"a {slots['T']}", f"a {slots['colour']} {slots['T']}" if "colour" in used else f"a {slots['T']}"))]
+        colour = f"{slots['colour']} " if "colour" in used and rng.random() < 0.5 else ""
+        extras += [f"a {colour}{slots['T']}"]
     if used & {"faH", "fH"}:
         extras += [f"a {slots['fK']}"]
     if used & {"inP", "P"}:
@@ -94,10 +115,13 @@ def _what(rng: random.Random, story: stories.Story) -> str:
     return parts[0] if len(parts) == 1 else ", ".join(parts[:-1]) + " and " + parts[-1]
 
 
-def story_wish(rng: random.Random) -> Turn:
+def story_wish(rng: random.Random, brief_share: float) -> Turn:
     """A wish for a story, and the story."""
-    story = stories.make(rng)
-    if rng.random() < 0.12:
+    brief = rng.random() < brief_share
+    story = stories.make(rng, brief)
+    if brief:
+        wish = expand(rng, rng.choice(_BRIEF_WISH), Slots({"what": _what(rng, story)}))
+    elif rng.random() < 0.12:
         wish = expand(rng, rng.choice(_ANY_WISH), Slots({}))
     else:
         slots = Slots({"what": _what(rng, story), "kinds": _plural(story.slots["K"])})
@@ -134,7 +158,14 @@ def question(rng: random.Random) -> Turn:
 def beyond(rng: random.Random) -> Turn:
     """A question or a task that this model cannot do, and an honest answer."""
     topic = rng.choice(facts.TOPICS) if rng.random() < 0.75 else cast.invented_name(rng).lower()
-    slots = Slots({"topic": topic, "name": cast.invented_name(rng), "n": str(rng.randint(11, 999)), "m": str(rng.randint(11, 999))})
+    slots = Slots(
+        {
+            "topic": topic,
+            "name": cast.invented_name(rng),
+            "n": str(rng.randint(11, 999)),
+            "m": str(rng.randint(11, 999)),
+        }
+    )
     ask = expand(rng, rng.choice(facts.BEYOND_ASKS), slots)
     if rng.random() < 0.2:
         ask = ask.lower()
@@ -146,15 +177,16 @@ def introduction(rng: random.Random) -> Turn:
     name = rng.choice(words.GIRLS + words.BOYS) if rng.random() < 0.7 else cast.invented_name(rng)
     slots = Slots({"name": name})
     ask = expand(rng, "[Hi|Hello|Hey][,|!] [my name is|I am|I'm|this is] {name}[.|!]", slots)
-    answer = "[Hello|Hi], {name}! [It is nice to meet you.|I am glad that you are here.] [Would you like a story?|What shall I tell you?|]"
+    answer = "[Hello|Hi], {name}! [It is nice to meet you.|I am glad that you are here.] {offer}"
+    slots["offer"] = rng.choice(("Would you like a story?", "What shall I tell you?", ""))
     return ask, expand(rng, answer, slots)
 
 
-def conversation(rng: random.Random) -> list[Turn]:
-    """One to three turns."""
+def conversation(rng: random.Random, brief_share: float) -> list[Turn]:
+    """One to three turns; `brief_share` is the part of the wished stories that are brief."""
     kinds = rng.choices(
         (story_wish, story_opening, question, beyond, introduction),
-        weights=(50, 14, 24, 9, 3),
-        k=rng.choice((1, 1, 1, 1, 2, 3)),
+        weights=(44, 12 * (1 - brief_share), 30, 11, 3 + 7 * brief_share),
+        k=rng.choice((1, 1, 1, 1, 1, 1, 1, 1, 2, 3)),
     )
-    return [kind(rng) for kind in kinds]
+    return [kind(rng, brief_share) if kind is story_wish else kind(rng) for kind in kinds]

@@ -1,5 +1,7 @@
 """The tokenizer: byte-level BPE, split as GPT-2 does it, because llama.cpp knows that way of splitting by name."""
 
+import re
+from collections.abc import Iterator
 from itertools import islice
 
 from tokenizers import AddedToken, Tokenizer, decoders, models, pre_tokenizers, processors, trainers
@@ -28,9 +30,8 @@ def train(seed: int, vocab_size: int, count: int = SAMPLES) -> Tokenizer:
     return tokenizer
 
 
-def _without_special(seed: int, count: int):
+def _without_special(seed: int, count: int) -> Iterator[str]:
     """The samples' plain text: the special tokens must not be learned as letters."""
+    special = re.compile("|".join(map(re.escape, corpus.SPECIAL_TOKENS)))
     for sample in islice(corpus.samples(seed), count):
-        for token in corpus.SPECIAL_TOKENS:
-            sample = sample.replace(token, "\n")
-        yield from sample.split("\n")
+        yield from special.split(sample)

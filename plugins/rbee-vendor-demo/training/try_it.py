@@ -1,4 +1,4 @@
-"""Lets llama.cpp (xllamacpp) answer a list of prompts: `python try_it.py OUT/stories.gguf`. For reading, by a person."""
+"""Lets llama.cpp (xllamacpp) answer many prompts, for a person to read: `python try_it.py OUT/stories.gguf`."""
 
 import argparse
 import json
@@ -6,7 +6,14 @@ from pathlib import Path
 
 import xllamacpp
 
-RAW = ["Once upon a time", "The", "Once upon a time there was a small robot", "One day, Mia", "The capital of France is", "It was a dark night"]
+RAW = [
+    "Once upon a time",
+    "The",
+    "Once upon a time there was a small robot",
+    "One day, Mia",
+    "The capital of France is",
+    "It was a dark night",
+]
 CHAT = [
     "Tell me a story about a fox",
     "Write something about a girl called Mia and a boat",

@@ -105,7 +105,17 @@ whistle lamp bag jar bottle mitten sock shoe boot coat cushion pillow ladder bic
 telescope compass crown sword shield necklace bracelet ribbon candle teapot plate pan broom hammer toy car teddy bear
 rocket spinning top music box magnet seed puppet mask flag pocket watch notebook crayon marble paper plane toy boat
 wooden horse snow globe torch radio""".split()
-_PAIRS = {"toy car", "teddy bear", "spinning top", "music box", "pocket watch", "paper plane", "toy boat", "wooden horse", "snow globe"}
+_PAIRS = {
+    "toy car",
+    "teddy bear",
+    "spinning top",
+    "music box",
+    "pocket watch",
+    "paper plane",
+    "toy boat",
+    "wooden horse",
+    "snow globe",
+}
 
 
 def _join_pairs(words: list[str]) -> list[str]:
@@ -127,7 +137,11 @@ proud grumpy patient polite""".split()
 HOBBIES = """to sing|to dance|to run fast|to climb|to read|to draw|to swim|to look at the stars|to tell jokes|to help others
 |to collect stones|to play hide and seek|to ask questions|to explore|to make music|to watch the clouds|to build things
 |to listen to stories|to jump in puddles|to sleep in the sun|to cook|to count things""".replace("\n", "").split("|")
-FOODS = "soup|bread|cake|apple pie|pancakes|cookies|cherry jam|rice|noodles|a big pizza|lemon cake|porridge|salad".split("|")
+FOODS = (
+    "soup|bread|cake|apple pie|pancakes|cookies|cherry jam|rice|noodles|a big pizza|lemon cake|porridge|salad".split(
+        "|"
+    )
+)
 DREAMS = """fly|swim across the lake|see the sea|play the drum|sing in front of everyone|climb the tall mountain|read a book
 |bake a cake|skate on the ice|dance|whistle|ride a bicycle|paint a picture|jump over the stream|catch a ball
 |build a tree house|grow a sunflower|juggle|write a poem|find a rainbow""".replace("\n", "").split("|")
