@@ -18,7 +18,7 @@ from .body import Body
 from .errors import told
 from .exchange import REASON, Exchange, Probe, last_part, probed
 from .network import Network
-from .origins import redirected, require_allowed
+from .origins import redirected, require_allowed, without_credentials
 
 if TYPE_CHECKING:
     from urllib3 import BaseHTTPResponse
@@ -33,6 +33,8 @@ MAX_REDIRECTS = 10
 MAX_ANSWER = 16 << 20
 #: Tries for a small request; a person waits for it.
 TRIES = 4
+#: Answers to ``HEAD`` that may be about ``HEAD`` alone.
+_NO_HEAD = frozenset({*range(400, 500), 501})
 _REDIRECTS = frozenset({301, 302, 303, 307, 308})
 
 
@@ -103,7 +105,7 @@ class HttpClient:
         :raises RbeeError: as `request`.
         """
         what = what or last_part(url)
-        answer = self.request("HEAD", url, headers=headers, what=what, allow=range(400, 500), refused=refused)
+        answer = self.request("HEAD", url, headers=headers, what=what, allow=_NO_HEAD, refused=refused)
         if answer.status < 400 and "Content-Length" in answer.headers:
             return probed(answer.status, answer.headers, answer.url)
         # Some servers refuse HEAD, or sign addresses for GET alone; and some leave out the length.
@@ -135,6 +137,9 @@ class HttpClient:
     def send(self, method: str, url: str, headers: Mapping[str, str], body: bytes | None = None) -> Exchange:
         """As `open`; whoever calls it reads the body to its end, with `Body`, or closes the response."""
         sent = {"User-Agent": f"rbee/{__version__}", **headers}
+        url, credentials = without_credentials(url)
+        if credentials and "authorization" not in {name.lower() for name in sent}:
+            sent["Authorization"] = credentials
         for _hop in range(MAX_REDIRECTS + 1):
             require_allowed(url, plain=self._plain)
             response = self._ask(method, url, sent, body)
