@@ -204,7 +204,8 @@ class HubHandler(Handler):
             self.send_file(file, headers)
             return
         headers |= {"X-Linked-Etag": file.etag, "X-Linked-Size": str(len(file.data))}
-        signed = f"{self.hub.cdn_url}/{quote(f'{name}/{commit}/{path}')}?X-Amz-Signature=0123&Expires=1"
+        front = self.hub.cdn_front or self.hub.cdn_url
+        signed = f"{front}/{quote(f'{name}/{commit}/{path}')}?X-Amz-Signature=0123&Expires=1"
         self.reply(302, b"", {**headers, "Location": signed})
 
     # --- who may see what -------------------------------------------------------------------------------------------

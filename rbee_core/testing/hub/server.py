@@ -44,6 +44,8 @@ class FakeHub:
         self.on_request: Callable[[Seen], object] = lambda seen: None
         self.faults = Faults()
         self.prefix = prefix
+        #: Where large files are redirected to, instead of the delivery network itself: something in front of it.
+        self.cdn_front = ""
         self.closing = threading.Event()
         self._servers: dict[str, ThreadingHTTPServer] = {}
 

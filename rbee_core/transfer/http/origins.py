@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import base64
 import ipaddress
 from collections.abc import Mapping
-from urllib.parse import urljoin, urlsplit
+from urllib.parse import unquote_to_bytes, urljoin, urlsplit
 
 from ...errors import ErrorCode, RbeeError
 
@@ -30,6 +31,16 @@ def origin(url: str) -> tuple[str, str, int]:
             "It should begin with https:// or http:// and the name of a host.",
         )
     return split.scheme, host, port or _PORTS[split.scheme]
+
+
+def without_credentials(url: str) -> tuple[str, str]:
+    """A URL as it is asked for, and the ``Authorization`` that a ``user:password@`` in it means (RFC 7617)."""
+    split = urlsplit(url)
+    user, found, host = split.netloc.rpartition("@")
+    if not found:
+        return url, ""
+    encoded = base64.b64encode(unquote_to_bytes(user)).decode()
+    return split._replace(netloc=host).geturl(), f"Basic {encoded}"
 
 
 def is_loopback(host: str) -> bool:
