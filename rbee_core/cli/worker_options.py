@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
+from datetime import UTC, datetime
 from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from ..errors import RbeeError
 from .options import facade
 
 if TYPE_CHECKING:
@@ -57,4 +60,11 @@ def prepare(
     rbee = facade()
     entry = rbee.ensure_model(model, job, allow_retired=allow_retired)
     choice = choose(rbee.workers, entry, backend=backend, device=device, paths=[str(path) for path in paths or ()])
+    _note_use(entry)
     return entry, choice
+
+
+def _note_use(entry: ModelEntry) -> None:
+    """Note when a model was last used. A catalog that cannot be written to is no reason not to run it."""
+    with suppress(RbeeError, OSError):
+        facade().catalog.update(entry.id, lambda e: e.model_copy(update={"last_used_at": datetime.now(UTC)}))

@@ -16,8 +16,8 @@ WorkerId = Annotated[str, StringConstraints(pattern=r"^[a-z](?:-?[a-z0-9])+$", m
 class PipBuild(Contract):
     """What a ``pip`` build installs into the worker's environment: requirement strings (PEP 508), and where from.
 
-    ``include_self`` copies the Python package that carries the ``worker.toml`` in beside them, so that no index needs to
-    know it.
+    ``include_self`` copies the Python package that carries the ``worker.toml`` in beside them, so that no index needs
+    to know it.
     """
 
     requirements: list[str] = Field(default_factory=list)

@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
+import http.client
 import json
 import subprocess
 import time
-import urllib.error
-import urllib.request
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
 from .cli import clean_env
 
@@ -34,21 +34,22 @@ class Worker:
 
     def get(self, path: str, headers: Mapping[str, str] | None = None) -> tuple[int, Any]:
         """Status and JSON body of a GET."""
-        return self._ask(urllib.request.Request(self.url + path, headers=dict(headers or {})))
+        return self._ask("GET", path, None, headers or {})
 
     def post(self, path: str, body: Any) -> tuple[int, Any]:
         """Status and JSON body of a POST; bytes are sent as they are."""
         raw = body if isinstance(body, bytes) else json.dumps(body).encode()
-        return self._ask(urllib.request.Request(self.url + path, raw, {"Content-Type": "application/json"}))
+        return self._ask("POST", path, raw, {"Content-Type": "application/json"})
 
-    @staticmethod
-    def _ask(request: urllib.request.Request) -> tuple[int, Any]:
+    def _ask(self, method: str, path: str, body: bytes | None, headers: Mapping[str, str]) -> tuple[int, Any]:
+        target = urlsplit(self.url)
+        connection = http.client.HTTPConnection(target.hostname or "", target.port, timeout=60)
         try:
-            with urllib.request.urlopen(request, timeout=60) as answer:
-                return answer.status, json.load(answer)
-        except urllib.error.HTTPError as error:
-            with error:
-                return error.code, json.load(error)
+            connection.request(method, path, body, dict(headers))
+            answer = connection.getresponse()
+            return answer.status, json.load(answer)
+        finally:
+            connection.close()
 
     def until_ready(self) -> None:
         """Wait until it answers requests."""

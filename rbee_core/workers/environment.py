@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -111,10 +112,12 @@ class Tools:
 def _read_lines(stream: IO[bytes], queue: SimpleQueue[str | None]) -> None:
     with contextlib.suppress(OSError, ValueError):
         for raw in stream:
-            queue.put(raw.decode("utf-8", "replace").rstrip())
+            queue.put(_CREDENTIALS.sub("://***@", raw.decode("utf-8", "replace").rstrip()))
     queue.put(None)
 
 
+#: The credentials of an index, in an address that a tool repeats.
+_CREDENTIALS = re.compile(r"://[^/@\s]+@")
 #: This process's own Python, which must not show through in another.
 _OURS = {"PYTHONPATH", "PYTHONHOME", "VIRTUAL_ENV", "PYTHONSTARTUP", "__PYVENV_LAUNCHER__", "UV_PROJECT_ENVIRONMENT"}
 #: pip's index settings, and uv's names for them: uv does not read pip's.

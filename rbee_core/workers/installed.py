@@ -23,6 +23,8 @@ if TYPE_CHECKING:
     from ..jobs import Job
 
 _FILE = "worker.json"
+#: Builds of other recipes, versions or interpreters that are kept beside the newest, so that going back costs nothing.
+_KEPT_BUILDS = 2
 _VARIANT = re.compile(r"[a-z0-9][a-z0-9_.-]{0,120}")
 
 
@@ -133,11 +135,13 @@ class InstalledWorkers:
         write_json(dest / _FILE, binary.disk())
 
     def discard_older(self, binary: WorkerBinary, *, in_use: Collection[str]) -> None:
-        """Remove the builds that ``binary`` replaces: made from the same thing. Running ones stay for now."""
+        """Remove the builds that ``binary`` replaces: made from the same thing, or long outdated. Running ones stay."""
         mark = binary.provenance.get("fingerprint")
-        for folder, other in list(self._builds(binary.id)):
-            same = other.provenance.get("fingerprint") == mark
-            if same and other.path != binary.path and other.path not in in_use:
+        others = [(folder, other) for folder, other in self._builds(binary.id) if other.path != binary.path]
+        others.sort(key=lambda build: build[1].added_at, reverse=True)
+        for age, (folder, other) in enumerate(others):
+            replaced = other.provenance.get("fingerprint") == mark or age >= _KEPT_BUILDS
+            if replaced and other.path not in in_use:
                 _remove_build(folder)
 
     # --- reading ----------------------------------------------------------------------------------------------------

@@ -84,7 +84,8 @@ class Starter:
         worker_id = self._registry.new_id(entry.id, binary.worker_type)
         log = self._registry.log_path(worker_id)
         ready_file = log.with_suffix(".ready")
-        port = options.port if "ready_file" in used(recipe.run.entry) else options.port or _free_port(options.host)
+        tells_port = "ready_file" in used(recipe.run.entry)
+        port = options.port if tells_port else _free_port(options.host, options.port)
         values = _values(recipe, binary, entry, device, options)
         values |= {"worker_id": worker_id, "ready_file": ready_file, "port": port}
         job.emit("worker_start", f"Starting {binary.id} with {entry.id} on {device.id}.", worker=worker_id)
@@ -96,7 +97,8 @@ class Starter:
                 pid=process.pid,
                 began=started_at(process.pid) or time.time(),
                 host=options.host,
-                port=port,
+                # Not even a port that was asked for is known before the worker has it: another may answer there.
+                port=0 if tells_port else port,
                 model=entry.id,
                 worker=binary.id,
                 device=device.id,
@@ -245,8 +247,20 @@ def _spawn(argv: list[str], log: Path, options: StartOptions, env: dict[str, str
             ) from None
 
 
-def _free_port(host: str) -> int:
-    """A port that is free now, for a worker that cannot choose one itself."""
+def _free_port(host: str, port: int) -> int:
+    """A port that is free now, for a worker that does not choose one itself; the one asked for if there is one.
+
+    :raises RbeeError: ``WORKER_START_FAILED``: it is taken.
+    """
     with socket.socket(socket.AF_INET6 if ":" in host else socket.AF_INET) as probe:
-        probe.bind((host, 0))
+        if os.name == "posix":
+            probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind((host, port))
+        except OSError as error:
+            raise RbeeError(
+                ErrorCode.WORKER_START_FAILED,
+                f"Cannot listen on {host}:{port}: {error.strerror or error}",
+                "Choose another --port or --host; port 0 takes a free one.",
+            ) from None
         return int(probe.getsockname()[1])

@@ -249,6 +249,16 @@ def test_a_reader_that_leaves_ends_the_run(toy_home: RbeeHome, toys: Toys) -> No
     assert running(toy_home) == []
 
 
+def test_a_port_that_is_taken_is_not_mistaken_for_the_worker(toy_home: RbeeHome, toys: Toys) -> None:
+    folder = str(toys.make())
+    first = serve(toy_home, toys.make())
+    done = toy_home("serve", "toy", "--detach", "--json", "--path", folder, "--port", str(first["port"]))
+    error = json.loads(done.stderr)["error"]
+    assert (done.returncode, error["code"]) == (1, "WORKER_START_FAILED")
+    assert f"127.0.0.1:{first['port']}" in error["message"]
+    assert [row["id"] for row in running(toy_home)] == [first["id"]]
+
+
 def test_nothing_runs_and_nothing_is_asked(rbee: RbeeHome) -> None:
     assert json.loads(rbee("ps", "--json").stdout) == {"workers": []}
     assert rbee("stop").returncode == 2

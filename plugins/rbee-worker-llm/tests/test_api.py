@@ -83,9 +83,7 @@ def test_a_chat_is_answered_the_same_with_and_without_streaming(client: openai.O
 
 def test_a_stream_ends_with_done(worker: Worker) -> None:
     body = json.dumps({"messages": CHAT, "stream": True, "max_tokens": 3}).encode()
-    request = urllib.request.Request(
-        f"{worker.url}/v1/chat/completions", body, {"Content-Type": "application/json"}
-    )
+    request = urllib.request.Request(f"{worker.url}/v1/chat/completions", body, {"Content-Type": "application/json"})
     with urllib.request.urlopen(request, timeout=60) as answer:
         assert answer.headers["content-type"].startswith("text/event-stream")
         lines = answer.read().decode().split("\n\n")

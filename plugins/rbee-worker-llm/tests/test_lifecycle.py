@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import signal
@@ -95,16 +96,12 @@ def test_a_request_without_end_is_cut_off_in_time(worker_python: Path, demo_mode
 
 
 def _ignore_errors(request: urllib.request.Request) -> None:
-    try:
+    with contextlib.suppress(OSError):
         urllib.request.urlopen(request, timeout=60).read()
-    except OSError:
-        pass
 
 
 @pytest.mark.parametrize("when", ["loading", "ready"])
-def test_the_end_of_the_watched_pipe_ends_it(
-    worker_python: Path, demo_model: Path, tmp_path: Path, when: str
-) -> None:
+def test_the_end_of_the_watched_pipe_ends_it(worker_python: Path, demo_model: Path, tmp_path: Path, when: str) -> None:
     with started_worker(worker_python, tmp_path, "--model", str(demo_model), "--watch-fd", "0") as worker:
         if when == "ready":
             worker.until_ready()
@@ -136,9 +133,7 @@ def test_an_engine_that_crashes_ends_the_worker_with_its_reason(
 
 
 @pytest.mark.parametrize("content", [b"", b"not a model", b"GGUF\x03\x00\x00\x00" + b"\xff" * 64])
-def test_a_file_that_is_no_model_ends_it_with_its_reason(
-    worker_python: Path, tmp_path: Path, content: bytes
-) -> None:
+def test_a_file_that_is_no_model_ends_it_with_its_reason(worker_python: Path, tmp_path: Path, content: bytes) -> None:
     model = tmp_path / "bad.gguf"
     model.write_bytes(content)
     with started_worker(worker_python, tmp_path / "w", "--model", str(model)) as worker:
