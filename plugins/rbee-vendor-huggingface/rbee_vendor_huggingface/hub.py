@@ -102,7 +102,10 @@ class Hub:
             try:
                 return list(listen(produce, check=self._job.check_cancelled, stall=stall))
             except HfHubHTTPError as error:
-                refused = refusal(error.response, repo, revision=revision, token=self.has_token)
+                answer = error.response
+                where = str(answer.request.url)
+                token = self.has_token
+                refused = refusal(answer.status_code, answer.headers, where, repo, revision=revision, token=token)
                 if isinstance(refused, RbeeError):
                     raise refused from None
                 retry.failed(refused)

@@ -8,13 +8,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from rbee_core import hookimpl
-from rbee_core.contracts import Digest, DownloadResult, ManifestFile, ModelManifest
+from rbee_core.contracts import DownloadResult, ManifestFile, ModelManifest
 from rbee_core.errors import UsageError
 from rbee_core.names import check_names
-from rbee_core.transfer import Source, Tally, receive_all
+from rbee_core.transfer import Tally, receive_all
 
 from .choose import Wanted, choose
-from .listing import RepoFile, Repository
+from .listing import Repository
 
 if TYPE_CHECKING:
     from rbee_core import Job, ModelRef
@@ -51,17 +51,19 @@ class HuggingFaceVendor:
 
     @hookimpl
     def download_model(self, ref: ModelRef, dest: Path, job: Job) -> DownloadResult:
-        """Fetch the files that ``resolve_model`` named, several at a time.
+        """Fetch the files that ``resolve_model`` named, in many ranges at a time.
 
         :raises RbeeError: as ``resolve_model``, and what `rbee_core.transfer.receive` raises.
         """
+        from .fetch import http_client, remote_file
         from .hub import Hub
 
         hub = Hub(job)
         plan = self._plan(ref, job, hub)
-        files = [(_source(hub, plan, file, job), dest / file.path) for file in plan.files]
         tally = Tally(job, total=sum(file.size for file in plan.files))
-        received = receive_all(files, tally, at_once=min(4, job.options.connections))
+        with http_client(hub, job) as client:
+            files = [(remote_file(hub, client, plan, file), dest / file.path) for file in plan.files]
+            received = receive_all(files, tally)
         return DownloadResult(files=received, revision=plan.commit, metadata=plan.metadata)
 
     def _plan(self, ref: ModelRef, job: Job, hub: Hub) -> Repository:
@@ -90,16 +92,3 @@ def _revision(ref: ModelRef, asked: str | None) -> str | None:
             f"{ref} names the revision {ref.revision!r}, and --revision says {asked!r}.", "Give one of them."
         )
     return ref.revision or asked
-
-
-def _source(hub: Hub, plan: Repository, file: RepoFile, job: Job) -> Source:
-    from .fetch import RemoteFile
-
-    remote = RemoteFile(hub, plan, file, job.options.stall_timeout)
-    if file.sha256 is not None:
-        return Source(file.path, remote.open_at, file.size, file.sha256, identity=file.sha256)
-    if file.blob_id is not None:
-        # A file in git itself: its id is the sha1 over a header and the content (git-hash-object(1)).
-        digest, header = Digest(f"sha1:{file.blob_id}"), b"blob %d\0" % file.size
-        return Source(file.path, remote.open_at, file.size, digest, identity=f"git:{digest}", digest_prefix=header)
-    return Source(file.path, remote.open_at, file.size, identity=f"{plan.commit}:{file.path}")
