@@ -58,7 +58,8 @@ def select(names: Iterable[str], include: Sequence[str] = (), exclude: Sequence[
     """
     chosen = []
     for name in names:
-        hidden = any(part.startswith(".") and part not in {".", ".."} for part in name.split("/"))
+        # '..' and the like are no hidden files but attempts, which are to be noticed and not passed over.
+        hidden = any(part.startswith(".") and part != "." and not part.startswith("..") for part in name.split("/"))
         if hidden or matches(name, exclude) or name.lower().endswith(UNFINISHED):
             continue
         globs = [glob for glob in include if is_pickle(glob)] if is_pickle(name) else include

@@ -5,9 +5,9 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-
-from rbee_core import UsageError
 from rbee_vendor_http.credentials import authorization, is_readable_on_the_way
+
+from rbee_core.errors import UsageError
 
 URL = "https://models.example.org:8443/m.gguf"
 

@@ -57,7 +57,9 @@ def from_head(key: str, name: str, head: Mapping[str, Any], *, check_etag: bool)
     """
     version = head.get("VersionId")
     checksum = str(head.get("ChecksumSHA256") or "")
-    composite = head.get("ChecksumType") == "COMPOSITE" or "-" in checksum
+    kind = head.get("ChecksumType")
+    # Of an object in parts a sha256 is one of the parts' sha256, even where the server forgets to say so.
+    composite = kind == "COMPOSITE" or "-" in checksum or (kind != "FULL_OBJECT" and "-" in str(head.get("ETag")))
     return S3Object(
         key=key,
         name=name,

@@ -21,15 +21,17 @@ if TYPE_CHECKING:
     from .objects import S3Object
     from .settings import Settings
 
+    Found = tuple[Settings, Bucket, list[S3Object]]
+
 #: Findings kept, so that a job downloads the very versions it was shown.
-_KEPT = 16
+_KEPT = 4
 
 
 class S3Vendor:
     """Fetches an object, or all files under a prefix, each pinned to the version that was there when it was shown."""
 
     def __init__(self) -> None:
-        self._found: OrderedDict[tuple[object, ...], list[S3Object]] = OrderedDict()
+        self._found: OrderedDict[tuple[object, ...], Found] = OrderedDict()
         self._lock = threading.Lock()
 
     @hookimpl
@@ -64,7 +66,7 @@ class S3Vendor:
             received = receive_all([(source, safe_join(dest, source.name)) for source in sources], tally)
         return DownloadResult(files=received, revision=_revision(found))
 
-    def _look(self, ref: ModelRef, job: Job) -> tuple[Settings, Bucket, list[S3Object]]:
+    def _look(self, ref: ModelRef, job: Job) -> Found:
         """What the reference leads to; the same for the whole of a job."""
         from rbee_core.transfer.buckets import find_objects
 
@@ -72,19 +74,19 @@ class S3Vendor:
         from .settings import Settings
 
         assert ref.host is not None
-        settings = Settings.from_environment(job)
-        bucket = Bucket(ref.host, settings, job)
         options = job.options
         key = (job.id, str(ref), options.revision, options.include, options.exclude)
         with self._lock:
-            found = self._found.get(key)
-        if found is None:
-            found = find_objects(bucket, *_key_and_version(ref.path or "", options.revision), options)
-            with self._lock:
-                self._found[key] = found
-                while len(self._found) > _KEPT:
-                    self._found.popitem(last=False)
-        return settings, bucket, found
+            if key in self._found:
+                return self._found[key]
+        settings = Settings.from_environment(job)
+        bucket = Bucket(ref.host, settings, job)
+        objects = find_objects(bucket, *_key_and_version(ref.path or "", options.revision), options)
+        with self._lock:
+            self._found[key] = settings, bucket, objects
+            while len(self._found) > _KEPT:
+                self._found.popitem(last=False)
+        return settings, bucket, objects
 
 
 def _key_and_version(path: str, asked: str | None) -> tuple[str, str | None]:
