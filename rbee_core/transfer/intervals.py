@@ -45,8 +45,8 @@ class Intervals:
         """What of ``[0, size)`` is not here."""
         gaps, begin = [], 0
         for start, end in self:
-            if begin < start:
-                gaps.append((begin, start))
+            if begin < min(start, size):
+                gaps.append((begin, min(start, size)))
             begin = end
         if begin < size:
             gaps.append((begin, size))
