@@ -83,6 +83,10 @@ class Registry:
             refused=self._refused_blob,
         )
 
+    def close(self) -> None:
+        """Close idle connections; the next request opens new ones."""
+        self._client.close()
+
     # --- inside -----------------------------------------------------------------------------------------------------
 
     def _name(self, reference: str) -> str:

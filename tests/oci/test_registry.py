@@ -276,13 +276,15 @@ def test_a_token_that_ran_out_unexpectedly_is_renewed(
 def test_a_token_that_runs_out_between_manifest_and_blob(
     guarded: DockerRegistry, tokens: TokenServer, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    large = os.urandom(20_000_000)  # comes in ranges, each of which finds the token refused
+    guarded.push("org/m", "v1", [Layer("application/octet-stream", large)])
     there = client(guarded.host)
     layer = there.manifest("v1").layers[0]
     auth: Authenticator = there._auth
     # As time would: the token is still thought good, and the registry takes it no more.
     stale = "Bearer " + tokens._token([("org/m", ["pull"])], -3600)
     monkeypatch.setattr(auth, "_value", stale)
-    assert fetch(there, layer, tmp_path / "m") == DATA
+    assert fetch(there, layer, tmp_path / "m") == large
     assert len(tokens.requests) == 2
 
 

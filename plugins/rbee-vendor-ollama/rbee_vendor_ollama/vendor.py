@@ -69,8 +69,11 @@ class OllamaVendor:
         """
         plan = self._plan(ref, job)
         sources = [(plan.registry.blob(file.layer, file.name), dest / file.name) for file in plan.files]
-        received = receive_all(sources, Tally(job, total=sum(file.layer.size for file in plan.files)))
-        metadata = plan.metadata | facts.of_texts(_texts(plan, dest))
+        try:
+            received = receive_all(sources, Tally(job, total=sum(file.layer.size for file in plan.files)))
+            metadata = plan.metadata | facts.of_texts(_texts(plan, dest))
+        finally:
+            plan.registry.close()
         return DownloadResult(files=received, revision=plan.manifest.digest, metadata=metadata)
 
     def _plan(self, ref: ModelRef, job: Job) -> _Plan:

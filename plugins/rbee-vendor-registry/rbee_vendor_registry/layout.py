@@ -37,6 +37,7 @@ _DOCKER_NAMES = {
     "gguf.v3": "model.gguf",
     "safetensors": "model.safetensors",
     "dduf": "model.dduf",
+    "gguf.v3.lora": "adapter.gguf",
     "mmproj": "mmproj.gguf",
     "license": "LICENSE",
     "chat.template.jinja": "template.jinja",

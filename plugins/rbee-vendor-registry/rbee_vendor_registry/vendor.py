@@ -87,7 +87,10 @@ class RegistryVendor:
         fetched += [(plan.registry.blob(archive.layer, name), dest / name) for archive, name in packed]
         _require_space(dest, sum(source.size or 0 for source, _ in fetched if source.name not in job.present))
         tally = Tally(job, total=sum(source.size or 0 for source, _ in fetched))
-        received = receive_all(list({path: (source, path) for source, path in fetched}.values()), tally)
+        try:
+            received = receive_all(list({path: (source, path) for source, path in fetched}.values()), tally)
+        finally:
+            plan.registry.close()
         files = [file for file in received if not file.name.startswith(f"{PARTS}/")]
         files += _unpack(plan, packed, dest, tally)
         _require_complete(str(ref), [file.name for file in files])
@@ -153,6 +156,7 @@ def _unpack(plan: _Plan, packed: list[tuple[Archive, str]], dest: Path, tally: T
     unpacker = Unpacker(dest, tally, [file.name for file in plan.files], _wanted(tally.job))
     files: list[DownloadedFile] = []
     for archive, name in packed:
+        tally.job.emit("archive_unpack", f"Unpacking {human_size(archive.layer.size)} ({archive.layer.media_type})")
         files += unpacker.unpack(dest / name, archive)
     if packed and not files and not plan.files:
         raise _nothing_wanted(str(plan.registry.address), unpacker.left_out)
