@@ -87,6 +87,8 @@ class LazyGroup(TyperGroup):
 
 
 def _as_command(app: Any, name: str, line: str) -> Any:
+    if isinstance(app, typer.Typer):
+        app._add_completion = False  # the root command offers it, once
     command = typer.main.get_command(app) if isinstance(app, typer.Typer) else app
     command.name = name
     command.help = command.help or line
