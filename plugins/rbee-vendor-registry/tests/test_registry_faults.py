@@ -13,7 +13,8 @@ from urllib.parse import urlsplit
 
 import pytest
 
-from rbee_core.testing.faults import FaultMatrix, Upstream
+from rbee_core.testing.cli import RbeeHome
+from rbee_core.testing.faults import FaultMatrix, FaultProxy, Upstream
 from rbee_core.testing.servers.docker_registry import PASSWORD, USER, DockerRegistry, Layer, basic
 
 DATA = os.urandom(13 << 20)
@@ -55,7 +56,16 @@ class TestPlainLayer(FaultMatrix):
 
 
 class TestArchive(FaultMatrix):
+    """The bytes come the same way, so some of the faults are enough."""
+
     vendor = "registry (archive)"
+
+    @pytest.mark.slow
+    @pytest.mark.parametrize("name", ["cut", "wrong", "down", "redirect"])
+    def test_the_right_bytes_or_the_right_error(
+        self, name: str, upstream: Upstream, proxy: FaultProxy, rbee: RbeeHome
+    ) -> None:
+        super().test_the_right_bytes_or_the_right_error(name, upstream, proxy, rbee)
 
     @pytest.fixture
     def upstream(self, start_registry: Callable[..., DockerRegistry], tmp_path: Path) -> Upstream:
