@@ -54,7 +54,7 @@ def _params(xllamacpp: Any, config: dict[str, Any]) -> Any:
     # Each connection holds one of the listener's threads.
     params.n_threads_http = config["connections"]
     params.cache_ram_mib = config["prompt_cache_mib"]
-    params.verbosity = 2  # warnings: a line or ten per request would fill the disk of a busy server
+    params.verbosity = 1  # errors: more would be a few lines per request, and fill a busy server's disk
     params.ui = False
     params.endpoint_slots = False
     params.endpoint_metrics = False
