@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from datetime import UTC, datetime
 from functools import cached_property
 from typing import TYPE_CHECKING
 
@@ -15,9 +16,12 @@ from .refs import ModelRef
 
 if TYPE_CHECKING:
     from .models import ModelProvisioner, Resolution
+    from .models.importing import Imported
+    from .models.quota import Eviction, Quota
     from .models.verify import Verification
     from .plugins import PluginManager
     from .store import CatalogStore, Store
+    from .store.gc import Collected
     from .workers import Workers
 
 #: What a model that is registered by hand is assumed to run on (seed 002).
@@ -62,7 +66,16 @@ class Rbee:
         """The model provisioner."""
         from .models import ModelProvisioner
 
-        return ModelProvisioner(self.plugins, self.store)
+        return ModelProvisioner(self.plugins, self.store, self.quota(self.config["models_max_size"]))
+
+    def quota(self, limit: int | None) -> Quota:
+        """The store, held to a size in bytes; models that run here count as running."""
+        from .models.quota import Quota
+
+        return Quota(self.store, limit, self._running_models)
+
+    def _running_models(self) -> set[str]:
+        return {worker.model for worker in self.workers.running.alive()}
 
     @cached_property
     def workers(self) -> Workers:
@@ -118,7 +131,20 @@ class Rbee:
                 f"{entry.id} is retired.",
                 f"Run it all the same with --allow-retired, or bring it back: rbee models activate {entry.id}",
             )
-        return entry
+        return self._note_use(entry)
+
+    def _note_use(self, entry: ModelEntry) -> ModelEntry:
+        """Have the catalog say that a model is used now: what was used long ago is evicted first."""
+        now = datetime.now(UTC)
+        try:
+            return self.catalog.update(entry.id, lambda e: e.model_copy(update={"last_used_at": now}))
+        except RbeeError as error:
+            # A catalog that cannot be written, or has no room, is no reason not to run what is there.
+            if error.code not in (ErrorCode.UNSAFE_PATH, ErrorCode.INSUFFICIENT_DISK):
+                raise
+            return entry
+        except OSError:
+            return entry
 
     def register(
         self, entry_id: str, *, name: str, repo: str, architecture: str, backends: tuple[str, ...] = DEFAULT_BACKENDS
@@ -163,11 +189,54 @@ class Rbee:
         )
 
     def verify(self, texts: list[str], job: Job | None = None) -> list[Verification]:
-        """Hash models again: those named, or all that are downloaded."""
+        """Hash models again: those named, or all that are (or were) here; what is wrong is taken out of use."""
         from .models.verify import verify_models
 
-        entries = [self.require(text) for text in texts] or [e for e in self.catalog.list() if e.downloaded]
+        entries = [self.require(text) for text in texts]
+        entries = entries or [e for e in self.catalog.list() if e.downloaded or (e.files and e.error)]
         return verify_models(self.store, entries, self._job(job))
+
+    # --- keeping house ----------------------------------------------------------------------------------------------
+
+    def collect_garbage(
+        self,
+        job: Job | None = None,
+        *,
+        partials_older_than: float | None = None,
+        orphans: bool = False,
+        quota: int | None = None,
+        dry_run: bool = False,
+    ) -> tuple[Collected, list[Eviction]]:
+        """Delete what nobody needs, then evict models until the store holds no more than ``quota`` bytes.
+
+        :param partials_older_than: seconds; 7 days, if not given.
+        :raises RbeeError: ``CATALOG_CORRUPT``; ``INSUFFICIENT_DISK``: the quota cannot be kept.
+        """
+        from .models.quota import Quota
+        from .store import Store
+        from .store.gc import STALE_AFTER, Collector
+
+        job = self._job(job)
+        # A store that does not tidy up by itself, so that it is told (and in a dry run not done).
+        store = Store(self.config, on_problem=self._on_problem, recover=False)
+        age = STALE_AFTER if partials_older_than is None else partials_older_than
+        collected = Collector(
+            store, partials_older_than=age, orphans=orphans, dry_run=dry_run, check=job.check_cancelled
+        ).collect()
+        freed = collected.freed if dry_run else 0
+        room = Quota(store, None if quota is None else quota + freed, self._running_models)
+        return collected, room.make_room(job, dry_run=dry_run)
+
+    def import_models(self, source: str, job: Job | None = None, *, dry_run: bool = False) -> list[Imported]:
+        """Bring the models of another tool's cache, or of any folder, into the catalog; the source is not changed.
+
+        :param source: ``hf``, ``ollama`` or ``lmstudio`` for where those keep theirs, or a path.
+        :raises RbeeError: ``MODEL_NOT_FOUND``: there is no such place, or no model in it.
+        """
+        from .models.importing import Importer
+
+        importer = Importer(self.store, self.quota(self.config["models_max_size"]), self.config.env)
+        return importer.run(source, self._job(job), dry_run=dry_run)
 
     # --- helpers ----------------------------------------------------------------------------------------------------
 

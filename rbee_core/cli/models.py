@@ -9,12 +9,14 @@ import typer
 
 from ..errors import ErrorCode, RbeeError, UsageError
 from ..units import human_size, parse_size
-from . import output
+from . import models_store, output
 from .models_views import print_catalog, print_entry, print_resolution
 from .narrate import narrated_job
 from .options import Json, Offline, download_options, facade
 
 app = typer.Typer(no_args_is_help=True, help="The model catalog: find, download, verify, remove.")
+app.command("gc")(models_store.gc)
+app.command("import")(models_store.import_models)
 
 Text = Annotated[str, typer.Argument(metavar="MODEL", help="A catalog id or a model reference.")]
 

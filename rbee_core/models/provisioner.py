@@ -2,26 +2,29 @@
 
 from __future__ import annotations
 
-import re
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ..contracts.common import ArtifactStatus, Digest
-from ..contracts.download import DownloadedFile, DownloadResult, ModelManifest
+from ..contracts.download import DownloadedFile, ModelManifest
 from ..contracts.job import Level
-from ..contracts.model import ModelEntry, ModelFile
+from ..contracts.model import ModelEntry
 from ..errors import ErrorCode, RbeeError
 from ..refs import ModelRef
 from ..store.disk import require_space
+from ..store.wanted import model_lock
+from ..transfer import kept_size
 from ..units import human_size
 from . import checks
+from .entries import default_name, finished
 from .lookup import find_entry
 
 if TYPE_CHECKING:
     from ..jobs import Job
     from ..plugins import LoadedVendor, PluginManager
     from ..store import Store
+    from .quota import Quota
 
 ACTOR = "model-provisioner"
 
@@ -50,11 +53,15 @@ class Resolution:
 
 
 class ModelProvisioner:
-    """Brings models from vendors into the store; knows no vendor by name."""
+    """Brings models from vendors into the store; knows no vendor by name.
 
-    def __init__(self, plugins: PluginManager, store: Store) -> None:
+    :param quota: who makes room for what comes; nobody, if not given.
+    """
+
+    def __init__(self, plugins: PluginManager, store: Store, quota: Quota | None = None) -> None:
         self.plugins = plugins
         self.store = store
+        self.quota = quota
 
     def resolve(self, ref: ModelRef, job: Job) -> Resolution:
         """Ask the vendor what ``ref`` consists of; nothing is fetched but that.
@@ -88,7 +95,7 @@ class ModelProvisioner:
         if (present := self._present(entry_id, ref, job, force)) is not None:
             return present
         resolution = self.resolve(ref, job)
-        with self.store.lock(f"model {entry_id}", job=job):
+        with self.store.lock(model_lock(entry_id), job=job):
             # Whoever held the lock may have brought just this model.
             if (present := self._present(entry_id, ref, job, force)) is not None:
                 return present
@@ -127,17 +134,34 @@ class ModelProvisioner:
     def _receive(self, resolution: Resolution, entry: ModelEntry, expected: Digest | None, job: Job) -> ModelEntry:
         manifest = resolution.manifest
         staging = self.store.partial_dir(entry.id)
-        if manifest is not None:
-            self._reuse(manifest, job)
-            require_space(self.store.root, _missing_bytes(manifest, job, staging))
-        result = resolution.vendor.download_model(resolution.ref, staging, job)
-        job.check_cancelled()
-        files = checks.verify_download(result, manifest, expected, staging, job)
-        folder = self.store.publish(entry.id, staging, files)
-        done = _finished(entry, resolution, result, files, folder)
+        wanted = [file.digest for file in manifest.files if file.digest is not None] if manifest else []
+        with self.store.wanting(entry.id, wanted):
+            if manifest is not None:
+                self._reuse(manifest, job)
+                missing = _missing_bytes(manifest, job, staging)
+                self._make_room(entry.id, missing, job)
+                require_space(self.store.root, missing)
+            result = resolution.vendor.download_model(resolution.ref, staging, job)
+            job.check_cancelled()
+            files = checks.verify_download(result, manifest, expected, staging, job)
+            # Again, with all of it there: its source may not have told its size, and others may have come meanwhile.
+            self._make_room(entry.id, 0, job)
+            folder = self.store.publish(entry.id, staging, files)
+        done = finished(
+            entry,
+            files,
+            folder,
+            revision=result.revision or (manifest.revision if manifest else None),
+            metadata={**(manifest.metadata if manifest else {}), **result.metadata},
+            default=default_name(resolution.ref),
+        )
         self.store.catalog.put(done)
         self.store.drop_partial(entry.id)
         return done
+
+    def _make_room(self, entry_id: str, needed: int, job: Job) -> None:
+        if self.quota is not None:
+            self.quota.make_room(job, needed=needed, spare=entry_id)
 
     def _reuse(self, manifest: ModelManifest, job: Job) -> None:
         """Tell the vendor which files it need not fetch: the store has their bytes already."""
@@ -180,42 +204,8 @@ def _draft(entry_id: str, resolution: Resolution, before: ModelEntry | None, sto
     return ModelEntry(id=entry_id, name=default_name(resolution.ref), metadata=metadata, **fresh)
 
 
-def _finished(
-    entry: ModelEntry, resolution: Resolution, result: DownloadResult, files: list[ModelFile], folder: Path
-) -> ModelEntry:
-    from .metadata import describe
-
-    described = describe(folder, [file.name for file in files])
-    manifest = resolution.manifest
-    metadata = {**(manifest.metadata if manifest else {}), **result.metadata, **entry.metadata, **described.metadata}
-    named = entry.name if entry.name != default_name(resolution.ref) else described.name or entry.name
-    return entry.model_copy(
-        update={
-            "name": named,
-            "path": str(folder / described.path) if described.path != "." else str(folder),
-            "size": sum(file.size for file in files),
-            "format": described.format,
-            "architecture": described.architecture if described.architecture != "unknown" else entry.architecture,
-            "status": ArtifactStatus.AVAILABLE,
-            "error": None,
-            "digest": files[0].digest if len(files) == 1 else None,
-            "files": files,
-            "revision": result.revision or (manifest.revision if manifest else None),
-            "last_verified_ms": checks.now_ms(),
-            "metadata": metadata,
-        }
-    )
-
-
 def _missing_bytes(manifest: ModelManifest, job: Job, staging: Path) -> int:
     """Bytes still to be written: the manifest's, less what the store or an earlier attempt has."""
     wanted = sum(file.size or 0 for file in manifest.files if file.name not in job.present)
-    kept = sum(path.lstat().st_size for path in staging.rglob("*") if path.is_file())
+    kept = sum(kept_size(path) for path in staging.rglob("*") if path.is_file())
     return max(0, wanted - kept)
-
-
-def default_name(ref: ModelRef) -> str:
-    """A name for a person, from the reference alone: its last part without the quantization or extension."""
-    text = ref.repo or ref.rest
-    last = text.rstrip("/").rsplit("/", 1)[-1]
-    return re.sub(r"\.(gguf|safetensors)$", "", last) or str(ref)

@@ -75,6 +75,8 @@ class FsCatalog:
         problems = [item for item in items if isinstance(item, str)]
         for problem in problems:
             self.on_problem(problem)
+        if document.rescued:
+            problems.insert(0, document.rescued)
         models.sort(key=lambda entry: entry.id)
         return Catalog(document.version, document.pool_id, document.updated_at, models, problems)
 
@@ -245,12 +247,14 @@ class FsCatalog:
         except (OSError, BrokenCatalogError, _NeedsMigration, RbeeError) as second:
             raise rescue.hopeless(self.file, self.backup, str(error), second) from None
         if not write:
-            self.on_problem(f"{self.file} {error}; its backup from {document.updated_at} is used.")
+            document.rescued = f"{self.file} {error}; its backup from {document.updated_at} is used."
+            self.on_problem(document.rescued)
             return document
         kept = rescue.set_aside(self.file)
         write_atomic(self.file, document.encode())
         beside = f"; the broken file is kept as {kept.name}" if kept else ""
-        self.on_problem(f"{self.file} {error}; its backup from {document.updated_at} was put back{beside}.")
+        document.rescued = f"{self.file} {error}; its backup from {document.updated_at} was put back{beside}."
+        self.on_problem(document.rescued)
         return document
 
     def _bytes(self) -> bytes | None:

@@ -35,7 +35,8 @@ class BrokenCatalogError(ValueError):
 class Document:
     """A catalog's raw content.
 
-    ``models`` are the entries as they are in the file, good or not; ``extra`` the top-level keys nobody here knows.
+    ``models`` are the entries as they are in the file, good or not; ``extra`` the top-level keys nobody here knows;
+    ``rescued`` a sentence, if it was read from the backup because the file itself was broken.
     """
 
     pool_id: str = field(default_factory=socket.gethostname)
@@ -43,6 +44,7 @@ class Document:
     models: list[Any] = field(default_factory=list)
     extra: dict[str, Any] = field(default_factory=dict)
     version: str = VERSION
+    rescued: str = ""
 
     def find(self, entry_id: str) -> int | None:
         """Where the entry of that id is."""
@@ -101,7 +103,7 @@ def _order(raw: Any) -> tuple[bool, str]:
 
 @dataclass(slots=True)
 class Catalog:
-    """A catalog as `FsCatalog.load` gives it: valid entries sorted by id, and a sentence for each that is not."""
+    """A catalog as `FsCatalog.load` gives it: valid entries sorted by id, and a sentence for all that was wrong."""
 
     version: str
     pool_id: str

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import hashlib
+import re
+from urllib.parse import unquote_to_bytes
 
 from ..errors import ErrorCode, RbeeError
 from ..names import RESERVED, check_name, check_names, has_controls, safe_join
@@ -15,6 +17,7 @@ __all__ = [
     "check_names",
     "escape_id",
     "safe_join",
+    "unescape_id",
 ]
 
 #: Longest id, in bytes of UTF-8: far above any real one, and small enough to show in a message.
@@ -23,6 +26,7 @@ MAX_ID_BYTES = 1024
 MAX_ESCAPED_BYTES = 200
 
 _PLAIN = frozenset(b"abcdefghijklmnopqrstuvwxyz0123456789-_.")
+_CAPITAL = re.compile("=([a-z])")
 _UPPER = frozenset(b"ABCDEFGHIJKLMNOPQRSTUVWXYZ")
 
 
@@ -65,6 +69,17 @@ def escape_id(entry_id: str) -> str:
     if len(escaped) <= MAX_ESCAPED_BYTES:
         return escaped
     return f"{escaped[: MAX_ESCAPED_BYTES - 65]}~{hashlib.sha256(raw).hexdigest()}"
+
+
+def unescape_id(name: str) -> str | None:
+    """The id that `escape_id` made this file name of; ``None`` if it was cut, or is no escaped id at all."""
+    if "~" in name:
+        return None
+    try:
+        text = unquote_to_bytes(_CAPITAL.sub(lambda match: match[1].upper(), name)).decode()
+        return text if escape_id(text) == name else None
+    except (UnicodeDecodeError, RbeeError):
+        return None
 
 
 def _escape_byte(byte: int) -> str:

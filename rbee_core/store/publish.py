@@ -22,7 +22,7 @@ from .locks import lock
 from .names import check_names, escape_id, safe_join
 
 #: The store's own names in its root; an entry's path never makes `Publisher.remove` touch them.
-_OWN = {"blobs", "models", "partial", "locks"}
+_OWN = {"blobs", "models", "partial", "locks", "quarantine"}
 
 
 class Publisher:
@@ -157,14 +157,14 @@ class Publisher:
 
     def _tidy(self) -> None:
         """Restore or delete whatever is in ``.tmp``; the lock is held, so none of it is being worked on."""
-        self._restore()
+        self.restore()
         with suppress(OSError):
             for path in self.temp.iterdir():
                 remove_tree(path)
             self.temp.rmdir()
 
-    def _restore(self) -> None:
-        """Put back each model that was moved away and whose successor did not come."""
+    def restore(self) -> None:
+        """Put back each model that was moved away and whose successor did not come. The lock is held."""
         with suppress(OSError):
             for old in self.temp.glob("old-*"):
                 target = self.models / old.name.removeprefix("old-")

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from pathlib import Path
@@ -20,6 +20,8 @@ from .links import remove_tree
 from .locks import OnWait, lock
 from .names import escape_id
 from .publish import Publisher
+from .quarantine import quarantine
+from .wanted import wanted_digests, wanting
 
 if TYPE_CHECKING:
     from ..config import Config
@@ -42,17 +44,24 @@ class Store:
 
     :param config: ``config.models_dir`` is the root; made when something is written.
     :param catalog: another place for the catalog than ``catalog.json``.
+    :param recover: put right at once what a killed process left; `gc.Collector` tells of it.
     :param on_problem: told what was wrong and could be helped; by default the log ``rbee.store``.
     """
 
     def __init__(
-        self, config: Config, *, catalog: CatalogStore | None = None, on_problem: OnProblem | None = None
+        self,
+        config: Config,
+        *,
+        catalog: CatalogStore | None = None,
+        on_problem: OnProblem | None = None,
+        recover: bool = True,
     ) -> None:
         self.root = Path(os.path.abspath(config.models_dir))  # noqa: PTH100 — normalises, and does not follow links
         self.catalog: CatalogStore = catalog or FsCatalog(self.root, on_problem)
         self.blobs = Blobs(self.root)
         self._publisher = Publisher(self.root, self.blobs)
-        self._publisher.recover()
+        if recover:
+            self._publisher.recover()
 
     def folder(self, entry_id: str) -> Path:
         """Where a model's files are once it is published: ``models/<escaped id>``."""
@@ -128,11 +137,26 @@ class Store:
         with self._exclusive(f"removing {entry_id}"):
             others = [other for other in self.catalog.list() if other.id != entry_id]
             freed = self._publisher.remove(entry_id, entry, others)
-            used = {file.digest for other in others for file in other.files}
+            used = {file.digest for other in others for file in other.files} | wanted_digests(self.root / "locks")
             for file in entry.files if entry else []:
                 if file.digest and file.digest.algorithm == "sha256" and file.digest not in used:
                     freed += self.blobs.drop(file.digest)
         return freed + self.drop_partial(entry_id)
+
+    # --- keeping house ----------------------------------------------------------------------------------------------
+
+    def wanting(self, entry_id: str, digests: Iterable[Digest]) -> AbstractContextManager[None]:
+        """Keep blobs that are there from being deleted while they are about to be used; see `wanted.wanting`."""
+        return wanting(self.root / "locks", entry_id, digests)
+
+    def quarantine(self, digest: Digest, seen: os.stat_result) -> Path | None:
+        """Take a blob out of use whose bytes were found to be wrong; see `quarantine.quarantine`."""
+        with disk_errors(str(digest)), self._exclusive(f"putting {digest} into quarantine"):
+            return quarantine(self.root, self.blobs, digest, seen)
+
+    def restore_interrupted(self) -> None:
+        """Put back each model whose replacement was interrupted. The caller holds the store's lock."""
+        self._publisher.restore()
 
     def _exclusive(self, doing: str) -> AbstractContextManager[None]:
         return self.lock("store", doing=doing)
