@@ -62,6 +62,8 @@ class Job:
     actor: str = "rbee"
     #: Files of this model, by name, whose bytes the store has already: a vendor need not fetch them.
     present: dict[str, DownloadedFile] = field(default_factory=dict)
+    #: Told of the progress that is told: stage, bytes done, of how many.
+    watchers: list[Callable[[str, int, int | None], None]] = field(default_factory=list)
     _stage: str = ""
     _seq: int = 0
     _last_progress: float = 0.0
@@ -111,6 +113,8 @@ class Job:
         action = f"{self._stage or 'job'}_progress"
         facts: dict[str, Any] = {"done": done, "total": total} | ({"file": file} if file else {})
         self.emit(action, f"{done} of {total or '?'} bytes", level=Level.DEBUG, **facts)
+        for watcher in list(self.watchers):
+            watcher(self._stage, done, total)
 
     def log(self, line: str) -> None:
         """Pass on one line of a tool's output, such as a build's."""

@@ -1,7 +1,8 @@
 """Locks between processes, which say who holds them.
 
 A lock is ``<name>.lock``, held through the operating system (filelock), so that a killed holder's is free at once; who
-holds it stands beside it in ``<name>.holder``. The lock file itself stays: removing it would part its waiters.
+holds it stands beside it in ``<name>.holder``, how far it is in ``<name>.progress``: whoever waits shows that.
+The lock file itself stays: removing it would part its waiters.
 """
 
 from __future__ import annotations
@@ -20,6 +21,7 @@ from typing import TYPE_CHECKING
 
 from ..errors import ErrorCode, RbeeError
 from .names import escape_id
+from .progress import shared_progress, show_progress
 
 if TYPE_CHECKING:
     from filelock import BaseFileLock
@@ -82,8 +84,9 @@ def lock(
     handle = _acquire(base, _Patience(base, name, job, on_wait, timeout))
     _held.add(mine)
     try:
-        _sign(base, doing)
-        yield
+        with shared_progress(base, job):
+            _sign(base, doing)
+            yield
     finally:
         _held.discard(mine)
         with suppress(OSError):
@@ -107,13 +110,15 @@ class _Patience:
     timeout: float | None
     pause: float = _FIRST_PAUSE
     waited: float = 0.0
+    told_at: float = 0.0
     told: Holder | None = None
     quiet: bool = True
 
     def wait(self) -> None:
         if self.timeout is not None and self.waited >= self.timeout:
             raise TimeoutError(f"{self.name} is held by {_read_holder(self.base) or 'another process'}")
-        if self.waited >= _TELL_AFTER:
+        if self.waited - self.told_at >= _TELL_AFTER:
+            self.told_at = self.waited
             self._tell()
         begun = time.monotonic()
         if self.job is None:
@@ -124,6 +129,8 @@ class _Patience:
         self.pause = min(self.pause * 1.2, _LAST_PAUSE)
 
     def _tell(self) -> None:
+        if self.job is not None:
+            show_progress(self.base, self.job)
         now = _read_holder(self.base)
         if not self.quiet and (now is None or now == self.told):
             return

@@ -6,6 +6,7 @@ What a vendor needs in its ``download_model``: `copy_file` or `link_file` for by
 
 from .copy import copy_file, hash_file, link_file, open_regular
 from .listen import listen
+from .part import kept_size
 from .receive import receive, receive_all
 from .retry import Retry
 from .source import ContentChangedError, RestartNeeded, Source, TryLaterError
@@ -20,6 +21,7 @@ __all__ = [
     "TryLaterError",
     "copy_file",
     "hash_file",
+    "kept_size",
     "link_file",
     "listen",
     "open_regular",

@@ -83,7 +83,8 @@ def receive_all(
             return [future.result() for future in futures]
         except BaseException:
             tally.stop()
-            pool.shutdown(wait=False, cancel_futures=True)
+            # They hear it within a moment; when this is told, none of them writes any more.
+            pool.shutdown(cancel_futures=True)
             raise
 
 

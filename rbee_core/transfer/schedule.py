@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+import time
 from dataclasses import dataclass
 
 from .intervals import Intervals, Span
@@ -12,8 +13,10 @@ from .intervals import Intervals, Span
 SMALLEST, LARGEST = 4 << 20, 32 << 20
 #: How far, in bytes, connections may run ahead of the hash: what it reads back is still in the page cache.
 WINDOW = 512 << 20
-#: A segment with at least this many bytes to go is shared with a connection that has nothing to do.
+#: A segment with at least so many bytes, and so many seconds, to go is shared with a connection that has nothing to do.
+#: What the server sent already of the part that is given away is lost, which no fast connection should pay.
 WORTH_SHARING = 2 << 20
+WORTH_SECONDS = 0.15
 
 
 @dataclass(eq=False, slots=True)
@@ -24,6 +27,17 @@ class Segment:
     end: int
     position: int
     claimed: int
+    begun: float
+
+    @property
+    def left(self) -> int:
+        """Bytes to go."""
+        return self.end - self.claimed
+
+    def seconds_left(self, now: float) -> float:
+        """How long it will take at the pace it has had."""
+        spent, got = now - self.begun, self.claimed - self.start
+        return spent * self.left / got if got else spent
 
 
 class Schedule:
@@ -123,14 +137,16 @@ class Schedule:
                     return position
 
     def _begin(self, start: int, end: int) -> Segment:
-        segment = Segment(start, end, start, start)
+        segment = Segment(start, end, start, start, time.monotonic())
         self._active.add(segment)
         return segment
 
     def _share(self) -> Segment | None:
-        slowest = max(self._active, key=lambda segment: segment.end - segment.claimed, default=None)
-        if slowest is None or slowest.end - slowest.claimed < WORTH_SHARING:
+        now = time.monotonic()
+        worth = (segment for segment in self._active if segment.left >= WORTH_SHARING)
+        slowest = max(worth, key=lambda segment: segment.seconds_left(now), default=None)
+        if slowest is None or slowest.seconds_left(now) < WORTH_SECONDS:
             return None
-        middle = slowest.claimed + (slowest.end - slowest.claimed) // 2
+        middle = slowest.claimed + slowest.left // 2
         end, slowest.end = slowest.end, middle
         return self._begin(middle, end)

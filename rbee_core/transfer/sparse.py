@@ -18,8 +18,10 @@ from .positioned import PositionedFile
 from .source import Source
 from .tally import Tally
 
-#: Seconds between two notes of what has arrived.
-NOTED_EVERY = 1.0
+#: Seconds between two notes of what has arrived: what came since the last is what a kill costs.
+NOTED_EVERY = 0.1
+#: The same where the disk has to be waited for before each.
+SYNCED_EVERY = 0.5
 
 
 class SparsePart:
@@ -70,10 +72,12 @@ class SparsePart:
         :param done: written already.
         :param now: whatever the time.
         """
-        if self.file.closed or (not now and time.monotonic() - self._noted_at < NOTED_EVERY):
+        unsure = self.source.digest is None
+        pause = SYNCED_EVERY if unsure else NOTED_EVERY
+        if self.file.closed or (not now and time.monotonic() - self._noted_at < pause):
             return
         with writing(self.dest):
-            if self.source.digest is None:
+            if unsure:
                 self.file.sync()
             self._write_note(done)
         self._noted_at = time.monotonic()

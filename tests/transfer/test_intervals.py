@@ -52,6 +52,7 @@ def small(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(scheduling, "LARGEST", 8)
     monkeypatch.setattr(scheduling, "WINDOW", 40)
     monkeypatch.setattr(scheduling, "WORTH_SHARING", 4)
+    monkeypatch.setattr(scheduling, "WORTH_SECONDS", 0)
 
 
 @pytest.mark.usefixtures("small")
@@ -105,6 +106,14 @@ def test_the_tail_of_the_slowest_is_shared() -> None:
     assert second is not None
     assert (first.end, second.start, second.end) == (4, 4, 7)
     assert schedule.next(0) is None  # not worth it
+
+
+@pytest.mark.usefixtures("small")
+def test_a_tail_that_will_be_here_in_a_moment_is_not_shared(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(scheduling, "WORTH_SECONDS", 60)
+    schedule = Schedule(7, Intervals(), 1)
+    assert schedule.next(0) is not None
+    assert schedule.next(0) is None
 
 
 @pytest.mark.usefixtures("small")

@@ -49,6 +49,7 @@ def small(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(schedule, "LARGEST", 200_000)
     monkeypatch.setattr(schedule, "WORTH_SHARING", SIZE)  # what is read ahead of a shared tail is given twice
     monkeypatch.setattr(sparse, "NOTED_EVERY", 0.0)
+    monkeypatch.setattr(sparse, "SYNCED_EVERY", 0.0)
 
 
 Ask = Callable[[int, int], Iterator[bytes]]

@@ -2,17 +2,21 @@
 
 from __future__ import annotations
 
+import contextlib
+import hashlib
 import json
 import os
 import signal
 import subprocess
 import threading
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from rbee_core.testing.cli import RbeeHome
+from rbee_core.testing.faults import FAULTS, FaultProxy
 from rbee_core.testing.hub import FakeHub
 
 DATA = os.urandom(3_000_000)
@@ -66,6 +70,49 @@ def test_stopped_and_run_again_fetches_only_the_rest(rbee: RbeeHome, hub: FakeHu
     assert process.returncode == {signal.SIGKILL: -9, signal.SIGINT: 130, signal.SIGTERM: 143}[number]
     assert published(rbee) == []
     assert finished(rbee, hub) == [f"bytes={SENT}-"]
+
+
+@pytest.mark.slow
+def test_killed_in_the_middle_of_many_ranges_fetches_only_the_rest(rbee: RbeeHome, hub: FakeHub) -> None:
+    data = hashlib.shake_256(b"ranges").digest(24 << 20)
+    hub.repo("org/m", {"m.gguf": data})
+    with FaultProxy(hub.cdn_url) as proxy:
+        hub.cdn_front = proxy.url
+        proxy.set(replace(FAULTS["slow"], rate=3e5))
+        process = rbee.start("models", "download", "org/m")
+        tick = threading.Event()
+        while _noted(rbee) < 0.6 * len(data):
+            assert process.poll() is None, process.communicate()
+            tick.wait(0.02)
+        process.kill()
+        process.communicate(timeout=20)
+        assert len({passed.headers["range"] for passed in proxy.fetched}) > 4
+        proxy.requests.clear()
+        proxy.set(None)
+        done = rbee("models", "download", "org/m", "--json")
+        assert done.returncode == 0, done.stderr
+        assert Path(json.loads(done.stdout)["path"]).read_bytes() == data
+        assert 0 < proxy.bytes_sent < 0.45 * len(data)
+
+
+def _noted(rbee: RbeeHome) -> int:
+    """Bytes that are noted as here."""
+    for note in rbee.models.rglob("*.part.json"):
+        with contextlib.suppress(OSError, ValueError):
+            return sum(end - start for start, end in json.loads(note.read_text())["done"])
+    return 0
+
+
+def test_three_at_once_cost_one_transfer(rbee: RbeeHome, hub: FakeHub) -> None:
+    data = hashlib.shake_256(b"three").digest(9 << 20)
+    hub.repo("org/m", {"m.gguf": data})
+    with FaultProxy(hub.cdn_url) as proxy:
+        hub.cdn_front = proxy.url
+        three = [rbee.start("models", "download", "org/m", "--json") for _ in range(3)]
+        answers = [process.communicate(timeout=100) for process in three]
+        assert [process.returncode for process in three] == [0, 0, 0], answers
+        assert len({stdout for stdout, _stderr in answers}) == 1
+        assert len(data) <= proxy.bytes_sent < 1.2 * len(data)
 
 
 def test_wrong_bytes_of_the_right_size_are_not_published(rbee: RbeeHome, hub: FakeHub) -> None:

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import threading
 from dataclasses import dataclass, field
-from http.server import ThreadingHTTPServer
 from types import TracebackType
 from urllib.parse import urlsplit
 
+from ..quiet_server import QuietServer
 from .faults import Fault
 from .handler import ElsewhereHandler, ProxyHandler
 
@@ -44,15 +44,13 @@ class FaultProxy:
         self.closing = threading.Event()
         self.lock = threading.Lock()
         self._befallen = self._seen = 0
-        self._servers: list[ThreadingHTTPServer] = []
+        self._servers: list[QuietServer] = []
         #: What came with a request that was sent elsewhere: that server has the rights already, as signed storage has.
         self.granted: dict[str, str] = {}
 
     def __enter__(self) -> FaultProxy:
         for handler in (ProxyHandler, ElsewhereHandler):
-            server = ThreadingHTTPServer(("127.0.0.1", 0), type(handler.__name__, (handler,), {"proxy": self}))
-            server.daemon_threads = True
-            server.block_on_close = False
+            server = QuietServer(("127.0.0.1", 0), type(handler.__name__, (handler,), {"proxy": self}))
             threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.05}, daemon=True).start()
             self._servers.append(server)
         return self
