@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from rbee_core import Job, ModelRef
     from rbee_core.transfer.http import HttpClient
 
+    from .account import Account
     from .bucket import OracleBucket
     from .objects import OracleObject
 
@@ -26,7 +27,7 @@ class OracleVendor:
     """Fetches an object, or all files under a prefix, from Oracle Object Storage."""
 
     def __init__(self) -> None:
-        self._found: OrderedDict[tuple[object, ...], list[OracleObject]] = OrderedDict()
+        self._found: OrderedDict[tuple[object, ...], tuple[Account, list[OracleObject]]] = OrderedDict()
         self._lock = threading.Lock()
 
     @hookimpl
@@ -71,17 +72,19 @@ class OracleVendor:
         from .bucket import OracleBucket
 
         name, _, namespace = (ref.host or "").partition("@")
-        bucket = OracleBucket(name, namespace, account(name, namespace, job), client)
         options = job.options
         key = (job.id, str(ref), options.revision, options.include, options.exclude)
         with self._lock:
-            found = self._found.get(key)
-        if found is None:
-            found = find_objects(bucket, ref.path or "", options.revision, options)
-            with self._lock:
-                self._found[key] = found
-                while len(self._found) > _KEPT:
-                    self._found.popitem(last=False)
+            known = self._found.get(key)
+        who = known[0] if known else account(name, namespace, job)
+        bucket = OracleBucket(name, namespace, who, client)
+        if known:
+            return bucket, known[1]
+        found = find_objects(bucket, ref.path or "", options.revision, options)
+        with self._lock:
+            self._found[key] = who, found
+            while len(self._found) > _KEPT:
+                self._found.popitem(last=False)
         return bucket, found
 
 
