@@ -30,7 +30,6 @@ def checked_name(member: tarfile.TarInfo, archive: Archive) -> str | None:
         plain = plain.rstrip("/")
         if plain in ("", "."):
             return None
-    check_name(plain)
     name = check_name(_placed(plain, archive))
     if folder:
         return None
