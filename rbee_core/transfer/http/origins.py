@@ -72,7 +72,10 @@ def redirected(url: str, location: str, headers: Mapping[str, str]) -> tuple[str
 
     :raises RbeeError: ``DOWNLOAD_FAILED``: it leads nowhere, or from https to http.
     """
-    target = urljoin(url, location.strip())
+    try:
+        target = urljoin(url, location.strip())
+    except ValueError:
+        target = location  # which is no address either, and is told below
     before, after = origin(url), origin(target)
     if before[0] == "https" and after[0] == "http":
         raise RbeeError(
