@@ -14,7 +14,7 @@ from typing import Any
 import pytest
 from rbee_vendor_oci import OracleVendor
 
-from rbee_core import ModelRef
+from rbee_core import Job, ModelRef, RbeeError
 from rbee_core.testing.cli import RbeeHome
 from rbee_core.testing.servers.oracle import OracleServer
 
@@ -194,3 +194,18 @@ def test_importing_it_costs_nothing() -> None:
     code = "import sys, rbee_vendor_oci; print(*sys.modules)"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert not {"oci", "ocifs", "cryptography", "urllib3", "requests", "fsspec"} & set(done.stdout.split())
+
+
+def test_an_object_that_is_replaced_while_it_is_fetched(
+    oracle: OracleServer, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    oracle.put("models", "m.gguf", DATA, headers={"version-id": None})
+    monkeypatch.setenv("RBEE_OCI_PAR", oracle.par("models"))
+    vendor, job, ref = OracleVendor(), Job(), ModelRef.parse("oci://models@ns/m.gguf")
+    vendor.resolve_model(ref, job)
+    oracle.put("models", "m.gguf", DATA[::-1], headers={"version-id": None})
+    with pytest.raises(RbeeError) as caught:
+        vendor.download_model(ref, tmp_path, job)
+    assert caught.value.code == "DOWNLOAD_FAILED"
+    assert "replaced" in caught.value.message
+    assert not (tmp_path / "m.gguf").exists()

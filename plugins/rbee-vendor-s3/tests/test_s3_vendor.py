@@ -13,7 +13,7 @@ from typing import Any
 
 import pytest
 
-from rbee_core.testing.cli import RbeeHome
+from rbee_core.testing.cli import RbeeHome, clean_env
 from rbee_core.testing.servers.moto_s3 import MotoS3
 from rbee_core.testing.servers.rclone_s3 import RcloneS3
 from rbee_core.testing.servers.web import WebServer
@@ -216,3 +216,33 @@ def test_importing_it_costs_nothing() -> None:
     code = "import sys, rbee_vendor_s3; print(*sys.modules)"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert not {"s3fs", "botocore", "aiobotocore", "asyncio", "urllib3", "fsspec"} & set(done.stdout.split())
+
+
+ONE_JOB = """
+import sys
+from pathlib import Path
+from rbee_core import Job, ModelRef
+from rbee_vendor_s3 import S3Vendor
+
+vendor, job, ref = S3Vendor(), Job(), ModelRef.parse(sys.argv[1])
+shown = vendor.resolve_model(ref, job)
+print(shown.revision, flush=True)
+sys.stdin.readline()
+print(vendor.download_model(ref, Path(sys.argv[2]), job).revision)
+"""
+
+
+def test_what_was_shown_is_what_comes(amazon: RbeeHome, moto_s3: MotoS3, bucket: str, tmp_path: Path) -> None:
+    """The object gets a new version between looking and fetching: the one that was shown comes."""
+    old = moto_s3.client().put_object(Bucket=bucket, Key="m.gguf", Body=DATA)["VersionId"]
+    command = [sys.executable, "-c", ONE_JOB, f"s3://{bucket}/m.gguf", str(tmp_path)]
+    env = clean_env(amazon.environment)
+    with subprocess.Popen(command, env=env, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as process:
+        assert process.stdin is not None
+        assert process.stdout is not None
+        assert process.stdout.readline().strip() == old
+        moto_s3.client().put_object(Bucket=bucket, Key="m.gguf", Body=DATA[::-1])
+        process.stdin.write("go on\n")
+        process.stdin.close()
+        assert process.stdout.read().strip() == old
+    assert (tmp_path / "m.gguf").read_bytes() == DATA
