@@ -20,6 +20,8 @@ from .settings import QUEUE, Settings
 PROMPT_CACHE_MIB = 256
 #: What fits into ``sockaddr_un`` everywhere (104 bytes on macOS, 108 on Linux), with room for the end mark.
 _MAX_SOCKET_PATH = 100
+#: How the folder of the engine's socket is called; the front's process id follows.
+_FOLDER = "rbee-worker-"
 
 
 class EngineError(Exception):
@@ -44,7 +46,8 @@ class Engine:
     def __init__(self, settings: Settings) -> None:
         self._settings = settings
         self._process: asyncio.subprocess.Process | None = None
-        self._folder = Path(tempfile.mkdtemp(prefix="rbee-worker-"))
+        _remove_leftovers()
+        self._folder = Path(tempfile.mkdtemp(prefix=f"{_FOLDER}{os.getpid()}-"))
         self.key = secrets.token_urlsafe(24)
         self.address = Address(None, 0)
 
@@ -118,6 +121,25 @@ class Engine:
                 process.kill()
             await process.wait()
         shutil.rmtree(self._folder, ignore_errors=True)
+
+
+def _remove_leftovers() -> None:
+    """Remove the folders of workers that were killed and could not do so themselves."""
+    if sys.platform == "win32":
+        return  # no sockets there, and asking for a process by signal would end it
+    for folder in Path(tempfile.gettempdir()).glob(f"{_FOLDER}*-*"):
+        pid = folder.name.removeprefix(_FOLDER).partition("-")[0]
+        with contextlib.suppress(OSError, ValueError):
+            if folder.lstat().st_uid == os.getuid() and not _is_alive(int(pid)):
+                shutil.rmtree(folder, ignore_errors=True)
+
+
+def _is_alive(pid: int) -> bool:
+    try:
+        os.kill(pid, 0)
+    except ProcessLookupError:
+        return False
+    return True
 
 
 def _parse_address(text: str) -> Address:

@@ -196,3 +196,9 @@ def test_nothing_is_left_in_the_temporary_folder(worker_python: Path, demo_model
         os.kill(worker.process.pid, signal.SIGTERM)
         assert worker.process.wait(12) == 0
     assert list(temporary.iterdir()) == []
+    # A killed worker cannot tidy up: the next one does, and leaves alone what belongs to one that lives.
+    (temporary / f"rbee-worker-{os.getpid()}-alive").mkdir()
+    for _ in range(2):
+        with started_worker(worker_python, tmp_path / "w", "--model", str(demo_model), env=env) as worker:
+            worker.until_ready()
+            assert len(list(temporary.iterdir())) == 2
