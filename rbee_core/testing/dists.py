@@ -42,12 +42,12 @@ def make_dist(
     )
     files[f"{info.name}/INSTALLER"] = "make_dist\n"
     record = []
-    for file, text in files.items():
-        path = root / file
+    for relative, text in files.items():
+        path = root / relative
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_text(text, encoding="utf-8")
         digest = base64.urlsafe_b64encode(hashlib.sha256(text.encode()).digest()).rstrip(b"=").decode()
-        record.append(f"{file},sha256={digest},{len(text.encode())}\n")
+        record.append(f"{relative},sha256={digest},{len(text.encode())}\n")
     (info / "RECORD").write_text("".join(record) + f"{info.name}/RECORD,,\n", encoding="utf-8")
     return info
 
