@@ -12,10 +12,11 @@ from .address import Address, is_loopback, locate
 from .challenges import Challenge, Token, TokenRequest, parse_challenges, parse_token, token_request
 from .credentials import Credential, find_credential
 from .manifest import Descriptor, Index, Manifest
-from .registry import Registry
+from .registry import SMALL, Registry
 from .version import wanted_version
 
 __all__ = [
+    "SMALL",
     "Address",
     "Challenge",
     "Credential",

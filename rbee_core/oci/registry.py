@@ -124,6 +124,9 @@ class Registry:
         """Words for a refusal of the registry itself."""
         if not self._is_ours(url):
             return None
+        if status in (404, 410) and "/blobs/" in url:
+            message = f"{self.address.registry} lacks a part of {self.address.repository} that its manifest names."
+            return RbeeError(ErrorCode.MODEL_NOT_FOUND, message, "The artifact is incomplete; tell its owner.")
         if status in (404, 410):
             known = "MANIFEST_UNKNOWN" in _codes(body)
             lacks = "knows no such tag or digest in" if known else "has no"
@@ -147,9 +150,6 @@ class Registry:
         if status == 401:
             self._auth.challenged(headers.get("WWW-Authenticate", ""))
             return ConnectionError("the registry wanted to know who asks")
-        if status in (404, 410):
-            message = f"{self.address.registry} lacks a part of {self.address.repository} that its manifest names."
-            return RbeeError(ErrorCode.MODEL_NOT_FOUND, message, "The artifact is incomplete; tell its owner.")
         return self._refused(status, headers, body, url)
 
     def _is_ours(self, url: str) -> bool:

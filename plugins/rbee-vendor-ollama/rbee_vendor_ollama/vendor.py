@@ -12,7 +12,7 @@ from rbee_core import hookimpl
 from rbee_core.contracts import DownloadResult, ManifestFile, ModelManifest
 from rbee_core.contracts.job import Level
 from rbee_core.errors import ErrorCode, RbeeError
-from rbee_core.oci import Manifest, Registry, wanted_version
+from rbee_core.oci import SMALL, Manifest, Registry, wanted_version
 from rbee_core.selection import select
 from rbee_core.transfer import Tally, receive_all
 
@@ -104,7 +104,8 @@ def _resolve(ref: ModelRef, job: Job) -> _Plan:
             f"Nothing of {ref} is left by --include and --exclude.",
             f"It has: {', '.join(file.name for file in found)}",
         )
-    metadata = {"repo": ref.repo, **facts.of_config(registry.small_blob(manifest.config))}
+    config = registry.small_blob(manifest.config) if manifest.config.size <= SMALL else b""
+    metadata = {"repo": ref.repo, **facts.of_config(config)}
     return _Plan(registry, manifest, chosen, metadata)
 
 

@@ -16,13 +16,13 @@ from rbee_core import hookimpl
 from rbee_core.contracts import DownloadedFile, DownloadResult, ManifestFile, ModelManifest
 from rbee_core.errors import ErrorCode, RbeeError
 from rbee_core.names import check_names
-from rbee_core.oci import Manifest, Registry, locate, wanted_version
+from rbee_core.oci import SMALL, Manifest, Registry, locate, wanted_version
 from rbee_core.selection import missing_shards, select
 from rbee_core.transfer import Tally, receive_all
 from rbee_core.units import human_size
 
 from .facts import of_config
-from .layout import Archive, Layout, RawFile, kind_of, lay_out
+from .layout import Archive, Kind, Layout, RawFile, kind_of, lay_out
 from .unpack import Unpacker
 
 if TYPE_CHECKING:
@@ -116,7 +116,8 @@ def _resolve(ref: ModelRef, job: Job) -> _Plan:
     registry = Registry(locate(ref.host, ref.repo, insecure=job.options.insecure), job)
     manifest = registry.manifest(wanted_version(ref, job.options.revision))
     kind = kind_of(manifest, str(ref))
-    config = _object(registry.small_blob(manifest.config)) if manifest.config.size <= 1 << 20 else {}
+    tells = kind is not Kind.ORAS and manifest.config.size <= SMALL
+    config = _object(registry.small_blob(manifest.config)) if tells else {}
     layout = lay_out(manifest, kind, config, str(ref))
     names = [file.name for file in layout.files]
     check_names(names)
