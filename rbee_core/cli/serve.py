@@ -78,7 +78,7 @@ def _stay(started: Started, *, as_json: bool) -> None:
     """Keep the worker until Ctrl-C or SIGTERM, or until it ends by itself."""
     import sys
 
-    from ..workers.process_groups import ending
+    from ..process_groups import ending
 
     sys.stdout.flush()
     worker = started.worker

@@ -20,6 +20,8 @@ from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import IO, Any
 
+from ..process_groups import kill_group, new_group
+
 #: Seconds that starting Python may take before the child's own limit begins to count.
 STARTUP = 60.0
 #: What is kept of a child's standard error, in lines, and the longest answer read, in bytes.
@@ -84,7 +86,7 @@ class Child:
                 stdin=subprocess.DEVNULL,
                 stdout=subprocess.PIPE,
                 stderr=subprocess.PIPE,
-                **_own_group(),
+                **new_group(),
             )
         assert process.stdout is not None and process.stderr is not None
         readers = [
@@ -97,7 +99,7 @@ class Child:
         for reader in readers:
             reader.join(1.0)
         if any(reader.is_alive() for reader in readers):
-            kill_group(process)  # a grandchild holds the pipes open
+            kill_group(process.pid)  # a grandchild holds the pipes open
             for reader in readers:
                 reader.join(1.0)
         answer = next((line["answer"] for line in reversed(self._lines) if isinstance(line.get("answer"), dict)), None)
@@ -109,7 +111,7 @@ class Child:
         with self._lock:
             self._unwanted = True
             if self._process is not None and self._process.poll() is None:
-                kill_group(self._process)
+                kill_group(self._process.pid)
 
     def _wait(self, process: subprocess.Popen[bytes]) -> int | None:
         """Its exit status, or ``None`` when it had to be ended."""
@@ -120,7 +122,7 @@ class Child:
         try:
             return process.wait(self.limit)
         except subprocess.TimeoutExpired:
-            kill_group(process)
+            kill_group(process.pid)
             process.wait()
             return None
 
@@ -150,25 +152,3 @@ def run_all(children: Sequence[Child], parallel: int) -> list[Outcome]:
             for child in children:
                 child.kill()
             raise
-
-
-def _own_group() -> dict[str, Any]:
-    """What makes a child lead a process group of its own, so that all it starts can be ended with it."""
-    if sys.platform == "win32":
-        return {"creationflags": subprocess.CREATE_NEW_PROCESS_GROUP}
-    return {"start_new_session": True}
-
-
-def kill_group(process: subprocess.Popen[bytes]) -> None:
-    """End a child of `Child.run` and everything it started."""
-    if sys.platform != "win32":
-        with suppress(ProcessLookupError, PermissionError):
-            os.killpg(process.pid, signal.SIGKILL)
-        return
-    import psutil  # type: ignore[import-untyped,unused-ignore]
-
-    with suppress(psutil.Error):
-        for descendant in psutil.Process(process.pid).children(recursive=True):
-            with suppress(psutil.Error):
-                descendant.kill()
-    process.kill()

@@ -22,7 +22,7 @@ from queue import Empty, SimpleQueue
 from typing import IO, TYPE_CHECKING
 
 from ..errors import ErrorCode, RbeeError
-from .process_groups import end_group, new_group
+from ..process_groups import end_group, new_group
 
 if TYPE_CHECKING:
     from ..jobs import Job

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from ..errors import ErrorCode, RbeeError
-from .process_groups import ask_to_end, is_running, kill_group, wait_gone
+from ..process_groups import ask_to_end, is_running, kill_group, wait_gone
 
 #: Logs of ended workers that are kept.
 _KEPT_LOGS = 50

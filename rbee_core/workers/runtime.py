@@ -16,10 +16,10 @@ from typing import TYPE_CHECKING, Any
 from ..contracts import Device, ModelEntry, WorkerBinary, WorkerRecipe
 from ..contracts.recipe import RunSection
 from ..errors import ErrorCode, RbeeError, UsageError
+from ..process_groups import end_group, ending, new_group, started_at
 from .environment import Environment
 from .health import answers
 from .placeholders import fill, used
-from .process_groups import end_group, ending, new_group, started_at
 from .running import RunningWorker, RunningWorkers
 
 if TYPE_CHECKING:
