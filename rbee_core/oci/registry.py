@@ -10,7 +10,6 @@ from urllib.parse import urlsplit
 
 from ..contracts.common import Digest
 from ..errors import ErrorCode, RbeeError
-from ..transfer.http import HttpClient, Response, http_source
 from .address import Address
 from .auth import Authenticator, Signer
 from .manifest import ACCEPT, MAX_MANIFEST, Descriptor, Index, Manifest, choose, parse
@@ -18,6 +17,7 @@ from .manifest import ACCEPT, MAX_MANIFEST, Descriptor, Index, Manifest, choose,
 if TYPE_CHECKING:
     from ..jobs import Job
     from ..transfer import Source
+    from ..transfer.http import Response
 
 #: The largest blob that is read into memory, in bytes, unless a caller says otherwise.
 SMALL = 1 << 20
@@ -34,6 +34,8 @@ class Registry:
     """
 
     def __init__(self, address: Address, job: Job, *, signer: Signer | None = None) -> None:
+        from ..transfer.http import HttpClient
+
         self.address = address
         self._client = HttpClient(job, plain=address.plain)
         self._auth = Authenticator(address, self._client, signer)
@@ -72,6 +74,8 @@ class Registry:
 
     def blob(self, blob: Descriptor, name: str) -> Source:
         """A blob as a file to receive, its digest checked on the way; redirects are followed without credentials."""
+        from ..transfer.http import http_source
+
         return http_source(
             name,
             self.address.blob_url(blob.digest),
