@@ -23,7 +23,7 @@ ENDPOINT = "RBEE_OCI_ENDPOINT"
 ANONYMOUS = "RBEE_OCI_ANONYMOUS"
 _TRUE = {"1", "true", "yes", "on"}
 #: Seconds that finding the credentials may take.
-_PATIENCE = 20
+_PATIENCE = 45
 #: ``OCI_CLI_AUTH`` as the CLI spells it, and what ocifs calls it.
 _KINDS = {
     "api_key": "api_key",
