@@ -21,6 +21,8 @@ from .tally import Tally
 
 PART = ".part"
 NOTE = ".part.json"
+#: What a note ends in while it is written.
+FRESH = "~"
 _CHUNK = 1 << 20
 #: Longest name, in bytes, that still has room for the suffixes where a file system allows 255.
 _MAX_NAME = 240

@@ -12,7 +12,7 @@ from ..contracts.download import DownloadedFile
 from ..errors import ErrorCode, RbeeError
 from .hashes import Hashes
 from .listen import POLL, listen
-from .part import NOTE, PART, Part
+from .part import FRESH, NOTE, PART, Part
 from .ranged import changing, is_ranged, receive_ranged
 from .retry import Retry
 from .source import ContentChangedError, RestartNeeded, Source
@@ -38,7 +38,7 @@ def receive(source: Source, dest: Path, tally: Tally) -> DownloadedFile:
     if (known := tally.job.present.get(source.name)) is not None:
         tally.add(known.size, source.name)
         return known
-    if dest.name.endswith((PART, NOTE)):
+    if dest.name.endswith((PART, NOTE, NOTE + FRESH)):
         raise RbeeError(ErrorCode.UNSAFE_PATH, f"{source.name}: {PART} and {NOTE} are kept for unfinished downloads.")
     if (found := _complete_already(source, dest, tally)) is not None:
         return found

@@ -13,7 +13,7 @@ from typing import Any
 from ..contracts.download import DownloadedFile
 from .hashes import Hashes
 from .intervals import Intervals, parse_spans
-from .part import note_of, part_of, writing
+from .part import FRESH, note_of, part_of, writing
 from .positioned import PositionedFile
 from .source import Source
 from .tally import Tally
@@ -87,7 +87,7 @@ class SparsePart:
         self.close()
         with writing(self.dest):
             self.path.replace(self.dest)
-            self.note.unlink(missing_ok=True)
+            self._forget()
         self._tally.job.record_digest(self.dest, hashes.sha256)
         return DownloadedFile(name=self.source.name, size=self.size, digest=hashes.sha256)
 
@@ -96,7 +96,7 @@ class SparsePart:
         self.close()
         with writing(self.dest):
             self.path.unlink(missing_ok=True)
-            self.note.unlink(missing_ok=True)
+            self._forget()
 
     # --- inside -----------------------------------------------------------------------------------------------------
 
@@ -128,7 +128,7 @@ class SparsePart:
 
     def _write_note(self, done: Intervals) -> None:
         text = json.dumps({**self._facts(), "done": [list(span) for span in done]})
-        fresh = self.note.with_name(self.note.name + "~")
+        fresh = self._fresh
         try:
             fresh.write_text(text, encoding="utf-8")
             fresh.replace(self.note)
@@ -136,6 +136,14 @@ class SparsePart:
             with contextlib.suppress(OSError):
                 fresh.unlink(missing_ok=True)
             raise
+
+    def _forget(self) -> None:
+        for path in (self.note, self._fresh):
+            path.unlink(missing_ok=True)
+
+    @property
+    def _fresh(self) -> Path:
+        return self.note.with_name(self.note.name + FRESH)
 
     def _facts(self) -> dict[str, Any]:
         return {"identity": self.source.identity, "size": self.size}

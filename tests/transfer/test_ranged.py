@@ -8,6 +8,8 @@ import json
 import threading
 import time
 from collections.abc import Callable, Iterator
+from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -26,6 +28,7 @@ from rbee_core.transfer import (
     positioned,
     ranged,
     receive,
+    receive_all,
     retry,
     schedule,
     sparse,
@@ -198,6 +201,58 @@ def test_a_later_run_fetches_only_what_is_missing(dest: Path, job: Job) -> None:
     assert dest.read_bytes() == DATA
     assert tally.done == SIZE
     assert left(dest) == ["model.gguf"]
+
+
+def test_a_full_part_needs_no_connection(dest: Path, job: Job) -> None:
+    interrupted(dest)
+    dest.with_name("model.gguf.part").write_bytes(DATA)
+    note = dest.with_name("model.gguf.part.json")
+    note.write_text(json.dumps({**json.loads(note.read_text()), "done": [[0, SIZE]]}))
+    dest.with_name("model.gguf.part.json~").write_text("a note that was cut off")
+    server = Server()
+    receive(server.source(), dest, Tally(job, SIZE))
+    assert server.asked == []
+    assert dest.read_bytes() == DATA
+    assert left(dest) == ["model.gguf"]
+
+
+def test_files_share_one_number_of_connections(tmp_path: Path) -> None:
+    lock, running, most = threading.Lock(), [0], [0]
+
+    def counted(number: int, start: int, end: int) -> Iterator[bytes]:
+        with lock:
+            running[0] += 1
+            most[0] = max(most[0], running[0])
+        try:
+            yield from Server().give(start, end)
+        finally:
+            with lock:
+                running[0] -= 1
+
+    class Direct:
+        """Read by the connection's own thread, since it can be woken."""
+
+        def __init__(self, start: int, end: int) -> None:
+            self._pieces = counted(0, start, end)
+
+        def __iter__(self) -> Iterator[bytes]:
+            return self
+
+        def __next__(self) -> bytes:
+            return next(self._pieces)
+
+        def abort(self) -> None: ...
+
+        def close(self) -> None:
+            self._pieces.close()  # type: ignore[attr-defined]
+
+    job = Job(options=JobOptions(connections=5))
+    whole = partial(counted, 0, end=SIZE)
+    large = [replace(Server().source(open_range=Direct), name=f"{n}") for n in range(4)]
+    small = Source("small", lambda offset: whole(start=offset), SIZE, sha256(DATA), "v1")
+    received = receive_all([(source, tmp_path / source.name) for source in [*large, small]], Tally(job))
+    assert [file.digest for file in received] == [sha256(DATA)] * 5
+    assert 1 < most[0] <= 5
 
 
 def test_a_part_that_was_begun_from_front_to_back_is_continued(dest: Path, job: Job) -> None:

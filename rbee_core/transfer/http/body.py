@@ -65,8 +65,7 @@ class Body:
         finally:
             if finished:
                 self._response.release_conn()
-            else:
-                self._response.close()
+            self._response.close()  # of one that was released, only what is left here
 
     def _raw(self) -> Iterator[memoryview]:
         reader: Any = getattr(self._response, "_fp", None)
@@ -81,9 +80,11 @@ class Body:
                 return
             self._left -= count
             reader.length -= count
+            if not reader.length:
+                # Who got the last byte asks for no more: the connection is free for the next request now.
+                reader.read()  # nothing; but http.client now knows that the answer is over
+                self._response.release_conn()
             yield view[:count]
-        if not reader.length:
-            reader.read()  # nothing; but http.client now knows that the connection is free
 
     def _portable(self) -> Iterator[memoryview]:
         """The same through urllib3, for a chunked body or one of unknown length."""

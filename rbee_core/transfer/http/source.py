@@ -95,11 +95,13 @@ class _Remote:
 
     def _reach(self, asked: Mapping[str, str]) -> Exchange:
         if (direct := self.direct) is not None:
+            self.direct = None  # until it has answered well: the next place may be in better health
             exchange = self.client.send("GET", direct[0], {**direct[1], **asked})
+            if exchange.status < 400:
+                self.direct = direct
             if exchange.status not in _EXPIRED:
                 return exchange
             exchange.response.close()
-            self.direct = None
         url = self.url() if callable(self.url) else self.url
         headers = self.headers() if callable(self.headers) else self.headers
         exchange = self.client.send("GET", url, {**headers, **asked})
