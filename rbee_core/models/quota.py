@@ -130,6 +130,7 @@ class _Plan:
         self.before = sum(self._files.values())
         self._uses = {entry.id: self._used_by(entry) for entry in self.entries}
         self._chosen: list[ModelEntry] = []
+        self._idle: list[ModelEntry] = []
         #: Ids by the reason why they cannot go.
         self.refused: dict[str, list[str]] = {}
 
@@ -140,21 +141,26 @@ class _Plan:
         return set(sizes(paths)) & set(self._files)
 
     def choose(self, entry: ModelEntry) -> None:
+        before = self._after(self._chosen)
         self._chosen.append(entry)
+        if self._after(self._chosen) == before:
+            self._idle.append(entry)
 
     def refuse(self, entry: ModelEntry, why: str) -> None:
         self.refused.setdefault(why, []).append(entry.id)
 
     def fits(self) -> bool:
-        return self._after(self._chosen) + self._needed <= self._limit
+        return self._fits(self._chosen)
+
+    def _fits(self, gone: list[ModelEntry]) -> bool:
+        return self._after(gone) + self._needed <= self._limit
 
     def victims(self) -> list[ModelEntry]:
-        """The chosen, without those whose going frees nothing."""
-        goal = self._after(self._chosen)
+        """The chosen, but for those that freed nothing when they were chosen and need not go after all."""
         kept = list(self._chosen)
-        for entry in self._chosen:
+        for entry in self._idle:
             without = [other for other in kept if other is not entry]
-            if self._after(without) == goal:
+            if self._fits(without):
                 kept = without
         return kept
 
