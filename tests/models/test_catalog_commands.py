@@ -173,6 +173,7 @@ def test_verify_tells_what_changed(one: Shelf) -> None:
     assert row["outcome"] == "fail"
     assert "weights" in row["reason"]
     assert _entry(rbee)["lastVerifiedMs"] == before
+    assert rbee("models", "download", "shelf:one").returncode == 0
     weights.unlink()
     done = rbee("models", "verify")
     assert done.returncode == 1

@@ -8,9 +8,9 @@ from typing import Any
 
 import pytest
 
+from rbee_core.process_groups import started_at
 from rbee_core.store import lock
 from rbee_core.store.wanted import model_lock
-from rbee_core.process_groups import started_at
 from rbee_core.workers.running import RunningWorker, RunningWorkers
 
 from .conftest import Shelf
