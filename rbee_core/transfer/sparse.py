@@ -22,6 +22,8 @@ from .tally import Tally
 NOTED_EVERY = 0.1
 #: The same where the disk has to be waited for before each.
 SYNCED_EVERY = 0.5
+#: Bytes kept for the next note; one with a hundred spans has three thousand.
+_ROOM = 16 << 10
 
 
 class SparsePart:
@@ -70,7 +72,7 @@ class SparsePart:
         """Note what has arrived, if it is time to.
 
         :param done: written already.
-        :param now: whatever the time.
+        :param now: whatever the time; it is the last note.
         """
         unsure = self.source.digest is None
         pause = SYNCED_EVERY if unsure else NOTED_EVERY
@@ -79,7 +81,7 @@ class SparsePart:
         with writing(self.dest):
             if unsure:
                 self.file.sync()
-            self._write_note(done)
+            self._write_note(done, last=now)
         self._noted_at = time.monotonic()
 
     def publish(self, hashes: Hashes) -> DownloadedFile:
@@ -126,16 +128,22 @@ class SparsePart:
             return None
         return done if facts == self._facts() else None
 
-    def _write_note(self, done: Intervals) -> None:
-        text = json.dumps({**self._facts(), "done": [list(span) for span in done]})
+    def _write_note(self, done: Intervals, *, last: bool = False) -> None:
+        """Replace the note. The next one's room is taken now: it can still be written when the disk is full."""
+        text = json.dumps({**self._facts(), "done": [list(span) for span in done]}).encode()
         fresh = self._fresh
         try:
-            fresh.write_text(text, encoding="utf-8")
+            with fresh.open("r+b" if fresh.exists() else "xb") as file:
+                file.write(text)
+                file.truncate()
             fresh.replace(self.note)
         except BaseException:
             with contextlib.suppress(OSError):
                 fresh.unlink(missing_ok=True)
             raise
+        if not last:
+            with contextlib.suppress(OSError):
+                fresh.write_bytes(bytes(_ROOM))
 
     def _forget(self) -> None:
         for path in (self.note, self._fresh):

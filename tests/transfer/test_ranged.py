@@ -33,6 +33,7 @@ from rbee_core.transfer import (
     schedule,
     sparse,
 )
+from rbee_core.transfer.intervals import Intervals
 
 SIZE = 2_000_000
 DATA = hashlib.shake_256(b"ranged").digest(SIZE)
@@ -600,6 +601,22 @@ def test_a_full_disk_is_named_and_what_is_noted_is_kept(dest: Path, job: Job, mo
     assert dest.read_bytes() == DATA
 
 
+def test_the_last_note_has_room_on_a_full_disk(dest: Path, job: Job, monkeypatch: pytest.MonkeyPatch) -> None:
+    with sparse.SparsePart(Server().source(), dest, Tally(job)) as part:
+        part.remember(Intervals([(0, 10)]))
+        opened = Path.open
+
+        def full(self: Path, mode: str = "r", *args: Any, **options: Any) -> Any:
+            if mode in ("xb", "wb"):
+                raise OSError(errno.ENOSPC, "no room")
+            return opened(self, mode, *args, **options)
+
+        monkeypatch.setattr(Path, "open", full)
+        part.remember(Intervals([(0, 10), (20, 30)]), now=True)
+    monkeypatch.undo()
+    assert noted(dest) == [[0, 10], [20, 30]]
+
+
 def test_the_rate_is_kept_over_all_connections(dest: Path, job: Job, monkeypatch: pytest.MonkeyPatch) -> None:
     waited: list[float] = []
     monkeypatch.setattr(Tally, "wait", lambda self, seconds: waited.append(seconds))
@@ -615,7 +632,7 @@ def test_bytes_are_on_the_disk_before_they_are_noted_where_no_digest_will_tell(
     sync, note = positioned.PositionedFile.sync, sparse.SparsePart._write_note
     monkeypatch.setattr(positioned.PositionedFile, "sync", lambda self: (order.append("sync"), sync(self))[1])
     monkeypatch.setattr(
-        sparse.SparsePart, "_write_note", lambda self, done: (order.append("note"), note(self, done))[1]
+        sparse.SparsePart, "_write_note", lambda self, done, **how: (order.append("note"), note(self, done, **how))[1]
     )
     receive(Server().source(digest=None), dest, Tally(job, SIZE))
     assert order[0] == "note"  # of nothing yet

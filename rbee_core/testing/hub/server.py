@@ -6,10 +6,10 @@ import threading
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from fnmatch import fnmatchcase
-from http.server import ThreadingHTTPServer
 from types import TracebackType
 from typing import Any
 
+from ..quiet_server import QuietServer
 from .faults import Fault, Faults
 from .handlers import CdnHandler, HubHandler
 from .repos import FakeRepo
@@ -47,13 +47,11 @@ class FakeHub:
         #: Where large files are redirected to, instead of the delivery network itself: something in front of it.
         self.cdn_front = ""
         self.closing = threading.Event()
-        self._servers: dict[str, ThreadingHTTPServer] = {}
+        self._servers: dict[str, QuietServer] = {}
 
     def __enter__(self) -> FakeHub:
         for name, handler in (("hub", HubHandler), ("cdn", CdnHandler)):
-            server = ThreadingHTTPServer(("127.0.0.1", 0), type(handler.__name__, (handler,), {"hub": self}))
-            server.daemon_threads = True
-            server.block_on_close = False
+            server = QuietServer(("127.0.0.1", 0), type(handler.__name__, (handler,), {"hub": self}))
             threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.05}, daemon=True).start()
             self._servers[name] = server
         return self
