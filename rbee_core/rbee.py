@@ -134,7 +134,10 @@ class Rbee:
         return self._note_use(entry)
 
     def _note_use(self, entry: ModelEntry) -> ModelEntry:
-        """Have the catalog say that a model is used now: what was used long ago is evicted first."""
+        """Have it known that a model is used now: what was used long ago is evicted first, and this one not at all."""
+        from .store.users import note_user
+
+        note_user(self.store.root / "locks", entry.id)
         now = datetime.now(UTC)
         try:
             return self.catalog.update(entry.id, lambda e: e.model_copy(update={"last_used_at": now}))

@@ -12,6 +12,7 @@ from ..contracts.model import ModelEntry
 from ..errors import ErrorCode, RbeeError
 from ..store.locks import lock
 from ..store.usage import FileId, sizes, written
+from ..store.users import used_models
 from ..store.wanted import model_lock
 from ..units import human_size
 
@@ -77,7 +78,7 @@ class Quota:
 
     def _fill(self, plan: _Plan, stack: ExitStack, spare: str | None) -> None:
         """Choose victims, and hold their locks so that nobody begins to bring them meanwhile."""
-        running = set(self._running())
+        running = set(self._running()) | used_models(self._store.root / "locks")
         for entry in sorted(plan.entries, key=_last_used):
             if plan.fits():
                 return

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 import os
+import subprocess
+import sys
 from typing import Any
 
 import pytest
@@ -11,6 +13,7 @@ import pytest
 from rbee_core.process_groups import started_at
 from rbee_core.store import lock
 from rbee_core.store.wanted import model_lock
+from rbee_core.testing.cli import clean_env
 from rbee_core.workers.running import RunningWorker, RunningWorkers
 
 from .conftest import Shelf
@@ -100,6 +103,20 @@ def test_running_models_stay(full: Shelf) -> None:
     assert "running: shelf:a" in _refused(full, "b")["message"]
     registry.forget(worker.id)
     assert _download(full, "b") == ["b", "c"]
+
+
+def test_a_model_whose_worker_is_yet_to_start_stays(full: Shelf) -> None:
+    ask = "from rbee_core import Rbee; Rbee().ensure_model('shelf:a'); print('here', flush=True); input()"
+    process = subprocess.Popen(
+        [sys.executable, "-c", ask], env=clean_env(full.rbee.environment), stdin=subprocess.PIPE, stdout=subprocess.PIPE
+    )
+    assert process.stdout is not None and process.stdout.readline() == b"here\n"
+    full.rbee("models", "pin", "shelf:b")
+    assert "running: shelf:a" in _refused(full, "c")["message"]
+    process.kill()
+    process.communicate()
+    assert _download(full, "c") == ["b", "c"]
+    assert not list((full.rbee.models / "locks").glob("*.user"))
 
 
 def test_a_model_that_somebody_brings_stays(full: Shelf) -> None:

@@ -99,8 +99,8 @@ class Importer:
         return Imported(model, "skipped" if model.trouble else "planned", model.trouble)
 
     def _is_here(self, model: FoundModel) -> bool:
-        entry = self._store.catalog.get(model.id)
-        return entry is not None and entry.downloaded
+        """Whether it is in the catalog, under whichever id, and its files are there."""
+        return self._store.catalog.locate(model.id) is not None
 
     # --- doing it ---------------------------------------------------------------------------------------------------
 
