@@ -58,7 +58,8 @@ class ProxyHandler(BaseHTTPRequestHandler):
         headers = self.forwarded(passed)
         line, answer = self._ask(headers, body)
         try:
-            passed.big = answer.status < 300 and _size(answer) >= self.proxy.big
+            passed.size = _size(answer)
+            passed.big = answer.status < 300 and passed.size >= self.proxy.big
             self.proxy.requests.append(passed)
             fault = self.fault_for(passed)
             if fault is not None and fault.ignore_range and "range" in headers:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import os
+import time
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -13,8 +14,12 @@ import pytest
 
 from ..cli import RbeeHome
 from ..quick import quick_rbee
-from .faults import FAULTS, OK
+from .faults import FAULTS, OK, Fault
 from .proxy import FaultProxy
+
+#: Bytes that left the proxy and are not noted yet as arrived: in buffers, or since the last note. A constant, so it
+#: matters for a small file only.
+_ON_THE_WAY = 1 << 19
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,6 +98,30 @@ class FaultMatrix:
         again = self.download(upstream, proxy, rbee, stall=10)
         assert again.code == OK, again.message
         assert upstream.sha256 in again.published
+
+    @pytest.mark.slow
+    def test_killed_at_sixty_percent_less_than_half_is_fetched_again(
+        self, upstream: Upstream, proxy: FaultProxy, rbee: RbeeHome
+    ) -> None:
+        proxy.set(Fault("slow enough to be killed on the way", times=None, rate=0.5e6))
+        arguments = ("models", "download", upstream.ref(proxy.url), "--connections", "4", *upstream.arguments)
+        process = rbee.start(*arguments, env=upstream.env(proxy.url))
+        deadline = time.monotonic() + 60
+        while not proxy.fetched or proxy.bytes_sent - _ON_THE_WAY < 0.6 * proxy.fetched[0].size:
+            assert process.poll() is None, process.communicate()
+            assert time.monotonic() < deadline
+            time.sleep(0.01)
+        process.kill()
+        process.communicate()
+        size, before = proxy.fetched[0].size, proxy.bytes_sent
+        assert before < size, "it was complete before it was killed: is the file large enough?"
+        # Not at full speed: what lies in the buffers of a connection that is given up would count as fetched.
+        proxy.set(Fault("slow", times=None, rate=2e6))
+        again = self.download(upstream, proxy, rbee, stall=10)
+        assert again.code == OK, again.message
+        assert upstream.sha256 in again.published
+        fetched = proxy.bytes_sent - before
+        assert fetched < 0.45 * size, f"fetched {fetched} of {size} again, though {before} had come"
 
     def download(self, upstream: Upstream, proxy: FaultProxy, rbee: RbeeHome, *, stall: float) -> Outcome:
         """Run ``rbee models download``, as a user does."""

@@ -14,7 +14,10 @@ from .handler import ElsewhereHandler, ProxyHandler
 
 @dataclass(slots=True)
 class Passed:
-    """One request that came by; header names are in lower case. ``sent`` counts the body's bytes that went out."""
+    """One request that came by; header names are in lower case. ``sent`` counts the body's bytes that went out.
+
+    ``size`` is that of the file that the answer is of, as far as it says.
+    """
 
     method: str
     path: str
@@ -22,6 +25,7 @@ class Passed:
     elsewhere: bool = False
     status: int = 0
     sent: int = 0
+    size: int = 0
     big: bool = False
 
 
