@@ -578,6 +578,22 @@ def test_a_closed_file_takes_nothing(tmp_path: Path) -> None:
     assert (tmp_path / "x").read_bytes() == b"\0\0\0abc"
 
 
+@pytest.mark.parametrize("windows", [False, True])
+def test_a_file_is_written_and_read_anywhere(windows: bool, tmp_path: Path) -> None:
+    file = positioned.PositionedFile(tmp_path / "x", new=True)
+    if windows:  # no pread and pwrite there
+        file._seek = threading.Lock()
+    file.resize(10)
+    file.write(6, b"def")
+    file.write(2, memoryview(b"abc"))
+    view = memoryview(bytearray(5))
+    assert file.read_into(4, view) == 5
+    assert bytes(view) == b"c\0def"
+    assert file.read_into(8, view) == 2
+    file.close()
+    assert (tmp_path / "x").read_bytes() == b"\0\0abc\0def\0"
+
+
 def test_a_full_disk_is_named_and_what_is_noted_is_kept(dest: Path, job: Job, monkeypatch: pytest.MonkeyPatch) -> None:
     kept = interrupted(dest)
     write = positioned.PositionedFile.write
