@@ -147,15 +147,15 @@ class ModelProvisioner:
             # Again, with all of it there: its source may not have told its size, and others may have come meanwhile.
             self._make_room(entry.id, 0, job)
             folder = self.store.publish(entry.id, staging, files)
-        done = finished(
-            entry,
-            files,
-            folder,
-            revision=result.revision or (manifest.revision if manifest else None),
-            metadata={**(manifest.metadata if manifest else {}), **result.metadata},
-            default=default_name(resolution.ref),
-        )
-        self.store.catalog.put(done)
+            done = finished(
+                entry,
+                files,
+                folder,
+                revision=result.revision or (manifest.revision if manifest else None),
+                metadata={**(manifest.metadata if manifest else {}), **result.metadata},
+                default=default_name(resolution.ref),
+            )
+            self.store.catalog.put(done)
         self.store.drop_partial(entry.id)
         return done
 

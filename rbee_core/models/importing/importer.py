@@ -160,15 +160,16 @@ class Importer:
 
     def _publish(self, arrival: _Arrival) -> None:
         found = arrival.found
-        folder = self._store.publish(found.id, arrival.staging, arrival.files)
-        arrival.linked = any(_is_same(file.path, folder / file.name) for file in found.files)
         ref = ModelRef.parse(found.id)
         name = default_name(ref)
-        before = self._store.catalog.get(found.id)
-        entry = before or ModelEntry(id=found.id, name=name, source=str(ref), path=str(folder))
-        metadata = found.metadata | ({"linked": True} if arrival.linked else {})
-        done = finished(entry, arrival.files, folder, revision=found.revision, metadata=metadata, default=name)
-        self._store.catalog.put(done)
+        with self._store.wanting(found.id, [file.digest for file in arrival.files if file.digest]):
+            folder = self._store.publish(found.id, arrival.staging, arrival.files)
+            arrival.linked = any(_is_same(file.path, folder / file.name) for file in found.files)
+            before = self._store.catalog.get(found.id)
+            entry = before or ModelEntry(id=found.id, name=name, source=str(ref), path=str(folder))
+            metadata = found.metadata | ({"linked": True} if arrival.linked else {})
+            done = finished(entry, arrival.files, folder, revision=found.revision, metadata=metadata, default=name)
+            self._store.catalog.put(done)
 
 
 def _is_same(source: Path, dest: Path) -> bool:
