@@ -14,7 +14,7 @@ import pytest
 CORPUS = Path(__file__).parents[1] / "training" / "corpus.py"
 SAMPLES = 2_000
 #: Changes whenever the corpus does; then the model has to be trained again, and its card brought up to date.
-DIGEST = "to be filled in"
+DIGEST = "80e1ba8fb2f5bf6dcf78f736b2bfa9009c4650d8436a5043badbc98a0566c7de"
 
 
 def generate(hash_seed: int) -> str:

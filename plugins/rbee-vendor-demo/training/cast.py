@@ -14,7 +14,7 @@ _ONSETS, _VOWELS = "b d f g h j k l m n p r s t v w z br dr fl gr kl pl st tr".s
 
 
 def invented_name(rng: random.Random) -> str:
-    """A name that is in no list ("Zavoki"), so that the model has to learn to copy names, not only to know them."""
+    """A name or word that nobody knows ("Zavoki"): what the model is asked about is often new to it."""
     return "".join(rng.choice(_ONSETS) + rng.choice(_VOWELS) for _ in range(rng.choice((2, 2, 3)))).capitalize()
 
 
@@ -38,8 +38,6 @@ def _someone(rng: random.Random, not_kind: str = "", not_name: str = "") -> dict
             pronoun = rng.choice(fitting.split())
             pool = {"she": words.GIRLS, "he": words.BOYS, "it": words.NICKNAMES}[pronoun] + words.NICKNAMES
             name = rng.choice(pool) if rng.random() < 0.5 else ""
-        if name and rng.random() < 0.08:
-            name = invented_name(rng)
         if kind != not_kind and (not name or name != not_name):
             return {"kind": kind, "name": name, "pronoun": pronoun, "home": home, "food": food}
 
@@ -50,7 +48,7 @@ def _slots_of(rng: random.Random, who: dict[str, str], adjective: str, prefix: s
     she, her, hers, herself = PRONOUNS[who["pronoun"]]
 
     def mention(rng: random.Random) -> str:
-        return name if name and rng.random() < 0.85 else f"the {kind}"
+        return name if name and rng.random() < 0.88 else f"the {kind}"
 
     plain = f"a {adjective} {kind}"
     link = rng.choice(("called", "called", "named"))

@@ -27,6 +27,7 @@ CHAT_TEMPLATE = (
     "{%- if add_generation_prompt -%}{{- '<|assistant|>' -}}{%- endif -%}"
 )
 NAME = "Stories"
+TEMPERATURE = 0.6  # what the files recommend: lively, but so small a model should not be left to chance too much
 SHIPPED = [
     "stories.gguf",
     "model.safetensors",
@@ -78,7 +79,14 @@ def write_hugging_face(weights: dict[str, np.ndarray], config: Config, tokenizer
     )
     _write_json(
         out / "generation_config.json",
-        {"bos_token_id": begin, "eos_token_id": end, "pad_token_id": end, "max_new_tokens": 300},
+        {
+            "bos_token_id": begin,
+            "eos_token_id": end,
+            "pad_token_id": end,
+            "max_new_tokens": 300,
+            "do_sample": True,
+            "temperature": TEMPERATURE,
+        },
     )
     _write_json(
         out / "tokenizer_config.json",
@@ -109,6 +117,7 @@ def write_gguf(weights: dict[str, np.ndarray], config: Config, tokenizer: Tokeni
     writer.add_languages(["en"])
     writer.add_size_label(f"{sum(array.size for array in weights.values()) / 1e6:.1f}M")
     writer.add_file_type(gguf.LlamaFileType.MOSTLY_Q8_0)
+    writer.add_sampling_temp(TEMPERATURE)
     writer.add_quantization_version(gguf.GGML_QUANT_VERSION)
     writer.add_vocab_size(config.vocab_size)
     writer.add_context_length(config.context_length)

@@ -6,8 +6,8 @@ import words
 
 _OFFER = "[Would you like to hear a story?|Shall I tell you a story?|I can tell you a story, if you like.]"
 
-# (ways to ask, ways to answer)
-QUESTIONS: list[tuple[str, str]] = [
+# What people say to be polite or to find out whom they talk to: (ways to say it, ways to answer).
+SMALL_TALK: list[tuple[str, str]] = [
     ("Hello[!|.|]\nHi[!|.|] [there!|]\nHey[!|]\nGood [morning|evening|day|afternoon][!|.|]\nhello\nSay [hello|hi][.|!| in one sentence.| to me.]\nGreetings!\nHello, world!\nHi, is anyone there?",
      f"Hello! [It is nice to meet you.|How nice of you to visit me.] {_OFFER}\nHello! {_OFFER}\nHi! I am a small model that tells stories. [What shall it be about?|]"),
     ("How are you[?| today?| doing?]\nAre you [well|fine|okay]?\nHow do you feel[ today|]?",
@@ -22,6 +22,9 @@ QUESTIONS: list[tuple[str, str]] = [
      "You are welcome! [I am glad that you liked it.|It was a pleasure.]\nThank you! I am happy that you liked it. [Shall I tell you another one?|]\nYou are very welcome. Come back soon!"),
     ("[Goodbye|Bye|Bye bye|See you|See you later|Good night][!|.|]\nI have to go[.| now.]",
      "Goodbye! Come back soon.\nGoodbye, and have a nice day!\nGood night, and sweet dreams!\nSee you soon! I will think of a new story until then."),
+]  # fmt: skip
+# The same for questions.
+QUESTIONS: list[tuple[str, str]] = [
     ("Why is the sky blue?\nWhat colour is the sky?\nWhat makes the sky blue?\nExplain why the sky is blue.",
      "The light of the sun has many colours. The air spreads the blue light most of all, so the sky looks blue.\nThe sky is blue because the air spreads blue light in all directions."),
     ("Why does it rain?\nWhere does rain come from?\nWhat is rain?\nWhat are clouds[ made of|]?\nHow do clouds form?",
@@ -147,7 +150,7 @@ def made_question(rng: random.Random) -> tuple[str, str]:
         animal, (home, _) = rng.choice(list(words.ANIMALS.items()))
         ask = rng.choice((f"Where does the {animal} live?", f"Where is the home of the {animal}?"))
         return ask, f"In my stories, the {animal} lives {home}."
-    a, b = rng.randrange(1, 10), rng.randrange(1, 10)
+    a, b = rng.randrange(1, 6), rng.randrange(1, 6)
     asks = (f"What is {a} + {b}?", f"{a} + {b}", f"What is {a} plus {b}?", f"What is {_NUMBERS[a]} plus {_NUMBERS[b]}?", f"How much is {a} and {b}?",
             f"{a}+{b}=?", f"What is {a}+{b}?")  # fmt: skip
     return rng.choice(asks), f"{_NUMBERS[a].capitalize()} plus {_NUMBERS[b]} is {_NUMBERS[a + b]}."
@@ -166,6 +169,11 @@ TOPICS = """quantum physics|the stock market|football|politics|the president|the
     "|"
 )
 
+COUNTRIES = """Peru|Brazil|Chile|Canada|Mexico|Egypt|Kenya|Nigeria|India|China|Russia|Poland|Norway|Sweden|Greece|Turkey|Australia|Austria
+|Portugal|Belgium|Finland|Ireland|Hungary|Iran|Iraq|Korea|Vietnam|Thailand|Cuba|Argentina|the USA|Ukraine""".replace(
+    "\n", ""
+).split("|")
+
 BEYOND_ASKS = [
     "What is {topic}?",
     "Explain {topic}[.| to me.| in simple words.| in detail.|]",
@@ -176,6 +184,8 @@ BEYOND_ASKS = [
     "[What|Who] is {name}?",
     "Where is {name}?",
     "What is the capital of {name}?",
+    "What is the capital of {country}?",
+    "Where is {country}?",
     "Who is the [president|king|queen] of {name}?",
     "Write a [Python |]program that [sorts a list|prints {topic}|adds numbers].",
     "Write code for {topic}.",

@@ -63,7 +63,7 @@ Soon everyone {inP} [knew the story|was talking about it].
 
 # theme -> beats; the theme is how a person would ask for it ("Tell me a story about being lost.")
 PLOTS: list[tuple[str, str]] = [
-    ("losing something", """
+    ("[losing something|a lost thing]", """
 One [day|morning|afternoon], {H} [could not find {his} {colour} {T}|lost {his} {colour} {T}]. {^he} looked [under the bed|behind the door|in every corner], but it was not there.
 ?{^H} felt [very |so |]sad and [sat down|began to cry|did not want to eat].
 {aF_comes} "[Why are you sad|What is wrong|What happened]?" asked {F}. "[I have lost my {T}|My {T} is gone]," said {H}.
@@ -101,14 +101,14 @@ Suddenly there was a knock at the door. {^H} [opened it|looked out] and saw {aF}
 {^H} [gave {fhim} a warm blanket|made a fire|made some hot {meal_hot}], and they [told each other stories|sang songs|listened to the rain] until [the storm was over|they fell asleep].
 In the morning, the [sun was shining|sky was blue again]. [Together they mended what the wind had broken|They went out and looked at a big rainbow]. "[The storm was not so bad with you|I am glad that I knocked at your door]," said {F}.
 """),
-    ("being brave", """
+    ("[being brave|courage|bravery|being afraid]", """
 {^H} was afraid of [the dark|deep water|loud noises|high places|thunder]. [Everyone knew it|{^he} never told anyone|The others laughed at {him}].
 One [day|evening], {H} heard [someone call for help|a cry for help]. It came from {P}. {aF_there} [had fallen into a hole|was stuck under a branch|was trapped behind a big rock|could not get down from a tall tree].
 {^H} [was very scared|felt {his} heart beat fast|wanted to run away]. But there was nobody else who could help. "[I must be brave|I can do this|I will try]," {he} said to {himself}.
 {^he} [took a deep breath|closed {his} eyes for a moment|counted to three] and [went closer|began to climb|took a long rope]. {^he} pulled and pulled, and [at last|step by step] {F} was [free|safe].
 "You are so brave!" said {F}. "But I was afraid," said {H}. "[That is what being brave means|Being brave is doing it even when you are afraid]," said {F}[ with a smile|].
 """),
-    ("making a friend", """
+    ("[making a friend|friendship|making friends]", """
 {^H} was new {inP} and did not know anyone. {^he} [sat alone|watched the others play|was too shy to say hello].
 One day, {he} saw {aF} who was [also alone|playing with a {colour} {T}|trying to reach a {colour} {T} in a tree]. {^H} [wanted to say something|did not know what to say|thought about it for a long time].
 [At last|Then], {H} said, "[Hello. I am {me}|Hello. May I play with you|I like your {T}]." {^F} [looked up|smiled|was surprised]. "[Hello! I hoped that you would talk to me|Yes, please! I was so bored|How nice of you]," said {F}.
@@ -129,7 +129,7 @@ Every day, {H} [looked after it|sang to it|brought it something to eat]. [Slowly
 One morning, it [wanted to go outside|looked out of the window]. {^H} was sad, but {he} knew that it [had to go home|missed its family]. {^he} opened the door and said goodbye.
 [The next spring|Some weeks later], {H} heard a [small sound|soft knock] at the window. The little animal was back, and it had brought {him} [a {colour} feather|a shiny stone|a flower]. {^H} [laughed with joy|was very happy].
 """),
-    ("learning something new", """
+    ("[learning something new|not giving up]", """
 More than anything, {H} wanted to {dream}. {^he} tried [on Monday, but it did not work|once, but it went wrong|again and again]. [Everyone laughed|{^he} fell on {his} nose|It was much harder than it looked].
 "I will never learn it," said {H} [sadly|with a sigh]. {aF_heard} "[Do not give up|Nobody can do it on the first day|I will show you how]," said {fname}.
 Every [day|evening], they practised together {inP}. [At first, it was hard|{^H} made many mistakes|Some days went well, and some days went badly]. But {H} [got a little better each time|did not give up].
@@ -150,7 +150,7 @@ When it was getting dark, {he} went home. {^he} opened the door, and it was [dar
 There was a big [cake|chocolate cake|lemon cake] on the table, and {F} gave {him} a {colour} {T}. "[We had to keep it secret|We were busy all day with your party]," said {F}[ and laughed|].
 {^H} [blew out the candles and made a wish|did not know what to say|was the happiest {K} in the world].
 """),
-    ("a garden", """
+    ("[a garden|a seed|patience]", """
 One spring, {H} [planted|put] a small seed in the [ground|garden|brown earth]. Every [day|morning], {he} gave it water. But nothing happened.
 "[Why does it not grow|Perhaps the seed is asleep|Please grow]," said {H}. {aF_laughed} "[You must wait|Plants need time|Have patience]," said {fname}.
 So {H} waited. The [sun shone|rain fell|days passed], and one morning there was a tiny green leaf. "Look!" {he} [cried|shouted]. [Soon|Week by week], it grew [taller and taller|as tall as {H}].
@@ -178,34 +178,34 @@ One day, {F} wanted to show how [strong|clever|brave] {fhe} was. {^fhe} [climbed
 "Help!" shouted {F}. [Everyone looked away, but {H} came at once|Only {H} heard it]. {^H} [fetched a ladder|threw {fhim} a rope|called all the others], and soon {F} was safe.
 "[I was silly|I am sorry for my big words]," said {F}[ quietly|]. "[I do need help sometimes|You are the best, {dear}]." "[Everyone needs help sometimes|Nobody can do everything]," said {H}.
 """),
-    ("a wish", """
+    ("[a wish|a star]", """
 One [evening|night], {H} saw a [shooting star|bright star] over {P}. {^he} closed {his} eyes and made a wish. {^he} wished for [a friend|a {colour} {T}|a big adventure].
 [The next day|In the morning], there was a [letter|small box|parcel] in front of the door. {^H} opened it[ slowly|]. Inside was a {colour} {T}[ and a note|].
 "[Who sent it|Where does it come from]?" {he} wondered. {^he} followed some [footprints|tracks] in the [snow|sand|grass] until {he} came to {P2}. There was {aF}.
 "I [heard your wish|saw that you were alone]," said {F}. "[I wanted to make you happy|I had the same wish]." {^H} [smiled|gave {fhim} a hug]. "[Then my wish came true|Now I have two things: a {T} and a friend]," {he} said.
 """),
-    ("snow", """
+    ("[snow|winter]", """
 One winter morning, everything was white. It had snowed all night. "Snow!" shouted {H} and ran outside[ without breakfast|].
 {^he} [made a snowball|jumped into the snow|fell down and laughed]. Then {he} began to build [a snow house|a big snow castle|a snowman with a {T}]. But it was [too much work for one|hard to do it alone].
 {aF_comes} "[May I help|Can we build it together|What are you making]?" asked {F}. They [rolled|pushed] and [laughed|sang], and soon it was [as big as a house|taller than both of them].
 [Their noses were red|Their feet were cold], so they went inside and had [hot chocolate|hot soup|warm milk]. "[I love winter|This is the best day of the winter]," said {H}.
 ?[A week later|When spring came], the snow was gone, but {H} and {F} [were still friends|did not forget it].
 """),
-    ("the sea", """
+    ("[the sea|the beach]", """
 {^H} had never seen the sea. "[How big is it|Is it true that it has no end]?" {he} asked everyone. One day, {his} {parent} said, "[Come, we will go there|Pack your bag]."
 They [travelled all day|took the train|walked over the hills]. Then {H} saw it. The sea was [blue and wide|bigger than the sky|full of light]. {^he} [could not say a word|ran to the water|laughed out loud].
 On the beach, {he} met {aF}. "[Look what I have found|Do you want to build a castle of sand]?" said {F}. They [collected shells|built a castle with a {T} on top|jumped over the waves] all day.
 Then a big wave came and [took the castle away|carried {his} {T} away]. {^H} was [sad|sad for a moment], but {F} said, "[We will build a new one tomorrow|The sea gives and the sea takes]."
 In the evening, {H} put a shell to {his} ear. "[I can hear the sea|Now I can take the sea home with me]," {he} said.
 """),
-    ("cooking", """
+    ("[cooking|a dinner]", """
 One day, {H} wanted to cook {meal} for {F0}. {^he} [had never done it before|did not read the book|was in a hurry]. {^he} took [too much salt|sugar and flour|everything that was in the kitchen] and [stirred and stirred|put it into a big pot].
 Soon there was [smoke everywhere|a funny smell|a big mess]. {^F} came in and [coughed|looked around|laughed]. "[What is that|What happened here]?" asked {F}.
 "I wanted to [make you happy|surprise you]," said {H}[ sadly|]. "But I [did everything wrong|burned it]." {^F} [tasted a little|took a spoon]. "[It is not so bad|Well, it is very special]," {fhe} said[ kindly|].
 Then they [opened all the windows|cleaned the kitchen] and cooked together. {^F} [cut the apples|showed {him} how to do it], and {H} [stirred|washed the plates]. This time, it was [delicious|just right].
 "[Cooking is more fun with a friend|The best spice is a friend]," said {H}.
 """),
-    ("a quarrel", """
+    ("[a quarrel|a fight|saying sorry]", """
 {^H} and {F0} were friends. But one day, they both wanted the {colour} {T}. "I saw it first!" said {H}. "No, I did!" said {F}.
 They pulled [and pulled|at it from both sides] until it [broke|fell into the mud]. "[It is your fault|I do not want to see you again]!" [shouted|said] {F} and went home.
 The next day, {H} [sat {inP} alone|had nobody to play with]. It was [very quiet|no fun]. {^he} thought about [{his} friend|what {he} had said]. "[A {T} is only a {T}|I miss {fname}]," {he} thought.
@@ -250,14 +250,14 @@ One day, {F_es} {T} fell into a [deep, narrow hole|narrow gap between two rocks]
 "I can do it," said {H}[ in a small voice|]. {^he} [crept into the hole|made {himself} thin and went in]. It was dark, but {he} was not afraid. [A moment later|Soon], {he} came back with the {T}.
 "[Hurray|Well done], {dear}!" shouted [everyone|all the others]. From then on, nobody said that {H} was too small. "[Small can be just right|Everybody is good at something]," said {F}.
 """),
-    ("being impatient", """
+    ("[being impatient|patience|waiting]", """
 {^H} could not wait. When there was [soup, {he} burned {his} mouth|a present, {he} opened it too early|a queue, {he} pushed to the front]. "[Have patience|All in good time]," said {his} {parent}, but {he} did not listen.
 One day, {he} found [an egg|a small, round egg] {inP}. "What is inside?" {he} [asked|wondered]. {^he} wanted to [shake it|open it], but {F0} said, "[Wait, or you will hurt it|No! You must keep it warm and wait]."
 So {H} waited, [one day, two days, three days|day after day]. It was very hard. {^he} [sat next to it and read a book|kept it warm with a {T_soft}|sang to it].
 Then there was a small [crack|sound]. The egg opened, and out came a [yellow chick|tiny duck|baby bird]. It looked at {H} and said, "Peep!" {^H} was [full of wonder|so happy that {he} forgot everything else].
 "[Waiting was the hardest thing I ever did|Some things cannot be hurried]," {he} said. "And it was worth it."
 """),
-    ("telling the truth", """
+    ("[telling the truth|honesty|lying]", """
 One day, {H} [told everyone that there was a monster {inP}|said that {he} had seen a monster]. [Everyone was afraid|They all ran away]. {^H} laughed. "It was only a joke," {he} said.
 The next day, {he} did it again. [Everyone came running, and again there was nothing|Nobody laughed this time]. "[We do not believe you any more|That is not funny]," said {F0}.
 Then {H} [fell into a hole|got {his} foot stuck] {inP2}. "Help! Help!" {he} shouted. But everyone thought that it was [a joke|another joke]. [It grew cold and dark|The hours went by].
@@ -270,7 +270,7 @@ The giant [sat down|bent down]. "[Nobody ever visits me|They all run away from m
 So {H} [came every week|told him stories], and soon {he} brought {F0} and [all the others|many more]. The giant [let them ride on his shoulders|lifted them up so that they could see the sea].
 "[He is big, but his heart is even bigger|How could we be afraid of him]," said {F}.
 """),
-    ("a market day", """
+    ("[a market day|kindness]", """
 On market day, {H} wanted to buy a {colour} {T}. {^he} had [three coins|five coins] in {his} pocket, and {he} had saved them for [weeks|a whole year].
 On the way, {he} met {aF} who [was sitting by the road|looked very hungry]. "I have [had nothing to eat since yesterday|lost all my money]," said {F}. {^H} looked at {his} coins. {^he} thought of the {T}.
 Then {he} [bought some bread and gave it to {F}|put the coins into {F_es} hand]. "Thank you," said {F}. "[I will not forget it|One day I will pay you back]." {^H} went home with empty hands[, but with a light heart|].
@@ -283,7 +283,7 @@ Together they [practised|walked through {P}]. [The children loved it|Wherever th
 "[Now it is your turn|Go on, you can do it]," said {H}. The little dragon [took a deep breath and blew|blew as hard as he could], and the fire went out. Everyone [cheered|was saved].
 "[Being different is not bad|You were right], {dear}," said the dragon. He was [proud and happy|never sad about it again].
 """),
-    ("going to sleep", """
+    ("[going to sleep|bedtime|sleep]", """
 It was late, but {H} could not sleep. {^he} [turned left and turned right|counted sheep|looked at the ceiling]. "[I am not tired|Sleep does not want to come]," {he} said.
 {^he} [got up and went to the window|drank some water]. Outside sat {aF}. "[Can you not sleep, either|Why are you awake]?" asked {F}. "[My head is too full|I think too much]," said {H}.
 "Then [tell me what is in it|let us put the thoughts away]," said {F}. So {H} talked about [the day|{his} {T}|tomorrow]. {^F} listened and [nodded|hummed a quiet song]. [Word by word|Little by little], {H} grew [calm|tired].
@@ -295,7 +295,7 @@ It was the first day of school, and {H} was [nervous|excited and a little afraid
 "[Are you afraid, too|Is it your first day, too]?" whispered {H}. {^F} nodded. "[Then we can be afraid together|I have a {T}. Do you want to see it]," said {H}. {^F} [smiled for the first time|began to laugh].
 They learned [to count|a song|the first letters], and the day went by [like the wind|very quickly]. "[How was it|Was it bad]?" asked {his} {parent} in the evening. "[I want to go again tomorrow|It was great]!" said {H}.
 """),
-    ("a picture", """
+    ("[a picture|painting]", """
 {^H} wanted to paint a picture of {P}. But {he} had only one colour, and that was {colour}. So the trees were {colour}, the sky was {colour}, and even the [sun|river] was {colour}.
 "[What is that supposed to be|Trees are not {colour}]," said [the others|some people] and laughed. {^H} wanted to [throw it away|tear it up]. Then {F0} [came and looked at it for a long time|picked it up].
 "[I like it|It is beautiful]," said {F}. "It [looks like a dream|makes me feel warm]. May I [have it|keep it]?" {^H} [could not believe it|was surprised]. "[Do you mean it|Really]?" {he} asked.
@@ -309,7 +309,7 @@ On the way, {he} found {F_es} {colour} {T} on the ground. "[I am on the right wa
 "[I knew that you would come|You found me]!" said {F}. {^fhe} had hurt {fhis} foot. {^H} [carried {fhim} home|made a seat of branches and pulled {fhim} home], and for two weeks {he} brought {fhim} {meal} every day.
 "[You would do the same for me|That is what friends are for]," said {H}.
 """),
-    ("a magic thing", """
+    ("[magic|a magic thing]", """
 One day, {H} found a [strange|dusty|shiny] {colour} {T} {inP}. When {he} touched it, it began to [glow|hum|shake]. "You have one wish," said a [tiny|deep|soft] voice.
 {^H} thought hard. {^he} could wish for [gold|a castle|a mountain of sweets]. But then {he} saw {F0}. {^F} was [ill|sad|very tired], and nobody could help {fhim}.
 "I wish that {F} is well and happy again," said {H}. There was [a flash of light|a sound like a bell], and {F} [stood up|opened {fhis} eyes] and smiled. "[What happened|I feel so well]," said {F}.
@@ -322,7 +322,7 @@ They worked [for three days|day and night]. They took a big basket, a lot of {co
 Up they went, over [the roofs|the trees] and over {P}. Everything was [tiny|as small as toys]. {^H} [held {F_es} hand|could hardly speak]. "[It is more beautiful than I thought|I am flying]!" {he} said.
 When they came down, they were [hungry and happy|cold but happy]. "Where shall we fly tomorrow?" asked {F}.
 """),
-    ("being kind to someone grumpy", """
+    ("[being kind|a grumpy neighbour]", """
 Next to {H} lived {aF} who was always grumpy. "[Be quiet|Go away]!" {fhe} shouted whenever {H} [laughed|played outside]. Everyone [stayed away|was afraid of {fhim}].
 But {H} thought, "[Perhaps nobody is ever nice to {fhim}|There must be a reason]." So {he} [put some {meal}|laid a flower] in front of {F_es} door every morning and ran away.
 [On the seventh day|After a week], the door opened. "So it is you," said {F}. {^H} [was afraid|wanted to run]. But {F} was not angry. "[Nobody has been so kind to me for years|Come in]," {fhe} said.
@@ -350,7 +350,7 @@ They followed the [crumbs|line]. Behind every [stone|bush], somebody was eating.
 They all sat down {inP} together. Everyone [brought something|shared what was left], and in the end there was [more than enough|more than before].
 """),
     ("a letter", """
-{^H} wanted to have a friend far away. So {he} wrote a letter. "[Dear friend, my name is {me}|Hello, whoever you are], [I live {home}|I love {hobby}]. [Please write to me|Who are you]." {^he} put it into a bottle and threw it into the [river|sea].
+{^H} wanted to have a friend far away. So {he} wrote a letter. "[Dear friend, I am {me}, and|Hello, whoever you are,] [I live {home}|I love {hobby}]. [Please write to me|Who are you]." {^he} put it into a bottle and threw it into the [river|sea].
 [Days|Weeks] went by. Every morning, {H} [went to the water|looked for an answer], but there was nothing. "[Perhaps it sank|Nobody will ever find it]," {he} said[ sadly|].
 Then one day, something {colour} came with the waves. It was a bottle, and in it was a [letter|note] and a little {T}. "[Hello, I found your letter|Dear {K}, I was so glad to read your letter]," it said. "I am {faH} and I live {fhome}."
 {^H} read it [three times|again and again] and [ran home to write back|danced on the sand]. From then on, a bottle went [to and fro|back and forth] every [month|week].

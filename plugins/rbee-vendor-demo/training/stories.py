@@ -53,7 +53,7 @@ def make(rng: random.Random, brief: bool = False) -> Story:
     )
     lines = body.strip().split("\n")
     beats = [_prepare(line) for line in lines if not line.startswith("?") or rng.random() < 0.5]
-    endings = rng.sample(plots.ENDINGS, rng.choice((0, 1) if brief else (0, 1, 1, 2)))
+    endings = rng.sample(plots.ENDINGS, rng.choice((0, 1)))
     met = "{f" in body
     endings = [e for e in endings if met or ("{F}" not in e and "they" not in e.lower())]
     endings = [_prepare(ending) for ending in endings]
@@ -62,7 +62,7 @@ def make(rng: random.Random, brief: bool = False) -> Story:
     opening, more = _first_sentence(expand(rng, rng.choice(openings), slots))
     said = slots.used & {"hobby", "trait", "dream", "food"}  # nothing is told twice
     details = [d for d in plots.DETAILS if not any("{" + slot + "}" in d for slot in said)]
-    details = rng.sample(details, rng.choice((0, 1) if brief else (0, 1, 1, 2)))
+    details = rng.sample(details, rng.choice((0, 1)))  # never more: a small model loops where things can pile up
     parts = [more] if more else []
     parts += [expand(rng, part, slots) for part in [*details, *beats, *endings]]
     return Story(opening, " ".join(parts), theme, slots)

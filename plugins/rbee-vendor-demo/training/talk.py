@@ -92,7 +92,7 @@ def _what(rng: random.Random, story: stories.Story) -> str:
     """Names some of what the story really holds: hero, name, friend, thing, place, or its theme."""
     slots, used = story.slots, story.slots.used
     if rng.random() < 0.12:
-        return story.theme
+        return expand(rng, story.theme, slots).lower()
     adjective = rng.choice(("", "", slots["adj"] + " "))
     hero = f"a {adjective}{slots['K']}"
     if slots["name"] and not slots["name"].startswith("the "):
@@ -146,7 +146,7 @@ def question(rng: random.Random) -> Turn:
     """A simple question from the list or made from the words of the world, and its answer."""
     if rng.random() < 0.3:
         return facts.made_question(rng)
-    asks, answers = rng.choice(facts.QUESTIONS)
+    asks, answers = rng.choice(facts.SMALL_TALK if rng.random() < 0.4 else facts.QUESTIONS)
     ask = expand(rng, rng.choice(asks.split("\n")), Slots({}))
     if rng.random() < 0.2:
         ask = ask.lower()
@@ -162,6 +162,7 @@ def beyond(rng: random.Random) -> Turn:
         {
             "topic": topic,
             "name": cast.invented_name(rng),
+            "country": rng.choice(facts.COUNTRIES),
             "n": str(rng.randint(11, 999)),
             "m": str(rng.randint(11, 999)),
         }
@@ -174,7 +175,7 @@ def beyond(rng: random.Random) -> Turn:
 
 def introduction(rng: random.Random) -> Turn:
     """The user says a name, and the assistant greets by it."""
-    name = rng.choice(words.GIRLS + words.BOYS) if rng.random() < 0.7 else cast.invented_name(rng)
+    name = rng.choice(words.GIRLS + words.BOYS)
     slots = Slots({"name": name})
     ask = expand(rng, "[Hi|Hello|Hey][,|!] [my name is|I am|I'm|this is] {name}[.|!]", slots)
     answer = "[Hello|Hi], {name}! [It is nice to meet you.|I am glad that you are here.] {offer}"

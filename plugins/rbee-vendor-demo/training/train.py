@@ -34,7 +34,7 @@ POOL = 256  # samples that are sorted by length together
 IGNORED = -100  # target of a padding token: PyTorch's cross-entropy leaves it out
 STEPS = 1_300
 QUICK_STEPS = 4
-MATRIX_RATE = 0.02  # Muon, for the matrices of the layers
+MATRIX_RATE = 0.016  # Muon, for the matrices of the layers
 OTHER_RATE = 0.004  # AdamW, for the embedding and the norms
 WARM_UP = 40  # steps
 COPY_STEPS = 100  # of the steps: the first ones only teach to repeat
@@ -82,7 +82,7 @@ def copying(vocab_size: int) -> Iterator[tuple[torch.Tensor, torch.Tensor]]:
 
 def rate_factor(step: int, steps: int) -> float:
     """Learning rate at `step` as a part of the highest: a short rise, a plateau, then straight down to nothing."""
-    return min((step + 1) / WARM_UP, 1.0, (steps - step) / (0.6 * steps))
+    return min((step + 1) / WARM_UP, 1.0, (steps - step) / (0.7 * steps))
 
 
 def train(steps: int, log: Path | None = None) -> tuple[Llama, Tokenizer, dict]:
@@ -111,7 +111,7 @@ def train(steps: int, log: Path | None = None) -> tuple[Llama, Tokenizer, dict]:
     for step in range(steps):
         for optimizer, top in zip(optimizers, top_rates, strict=True):
             optimizer.param_groups[0]["lr"] = top * rate_factor(step, steps)
-        lesson = copies if step < COPY_STEPS else brief if step < BRIEF_PART * steps else data
+        lesson = copies if step < min(COPY_STEPS, steps // 4) else brief if step < BRIEF_PART * steps else data
         loss = loss_on(network, *next(lesson))
         loss.backward()
         torch.nn.utils.clip_grad_norm_(network.parameters(), 1.0)

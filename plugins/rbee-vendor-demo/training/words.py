@@ -1,14 +1,14 @@
 """The words of the little world that the stories are set in. Data only; `grammar.py` and `plots.py` put them to work."""
 
-GIRLS = """Mia Anna Lily Rosa Emma Nora Ella Zoe Ruby Alice Clara Daisy Eva Flora Grace Hana Ida Jane Kira Lena Maya Nina
-Olive Penny Sara Tess Una Vera Wendy Yara Amy Bella Cora Dora Edith Fay Gina Holly Iris Julia Kate Lucy Mary Nelly Poppy
-Sofia Tara Molly Sally Emily""".split()
-BOYS = """Tom Ben Max Leo Sam Noah Finn Jack Oscar Theo Adam Bruno Carl David Eli Felix George Hugo Ivan Jonas Karl Liam
-Milo Nico Otto Paul Ravi Simon Tim Victor Will Yusuf Zack Alex Bill Dan Erik Fred Harry Jim Kofi Luca Mark Nate Omar Peter
-Robin Tony Hassan Kenji""".split()
-NICKNAMES = """Pip Rusty Bramble Dot Fern Hazel Nutmeg Pebble Biscuit Button Clover Fluff Ginger Honey Jasper Kiwi Lulu Moss
-Patch Pepper Sparky Tiny Toffee Whiskers Ziggy Bip Bolt Cog Zip Scout Misty Sunny Smoky Maple Mango Olly Coco Bo Momo Tula
-Snowy Goldie Willow Sandy Rocky Bubbles Twig Pickle Socks Muffin""".split()
+GIRLS = """Mia Anna Lily Rosa Emma Nora Ella Zoe Ruby Alice Clara Daisy Eva Flora Grace Hana Ida Jane Kira Lena
+Maya Nina Olive Penny Sara Tess Una Vera Wendy Yara Amy Bella Cora Dora Edith Fay Gina Holly Iris
+Julia""".split()
+BOYS = """Tom Ben Max Leo Sam Noah Finn Jack Oscar Theo Adam Bruno Carl David Eli Felix George Hugo Ivan Jonas
+Karl Liam Milo Nico Otto Paul Ravi Simon Tim Victor Will Yusuf Zack Alex Bill Dan Erik Fred Harry
+Jim""".split()
+NICKNAMES = """Pip Rusty Bramble Dot Fern Hazel Nutmeg Pebble Biscuit Button Clover Fluff Ginger Honey Jasper Kiwi
+Lulu Moss Patch Pepper Sparky Tiny Toffee Whiskers Ziggy Bip Bolt Cog Zip Scout Misty Sunny Smoky
+Maple Mango Olly Coco Bo Momo Tula""".split()
 
 # kind -> (where such a one lives, what such a one likes to eat)
 ANIMALS = {
@@ -131,7 +131,7 @@ def _join_pairs(words: list[str]) -> list[str]:
 
 THINGS = _join_pairs(THINGS)
 COLOURS = "red blue green yellow golden silver purple orange white pink brown black".split()
-SIZES = "small little tiny big young".split()
+SIZES = "small little tiny young".split()
 TRAITS = """brave shy clever kind happy lonely curious sleepy hungry quiet funny gentle busy silly cheerful friendly careful
 proud grumpy patient polite""".split()
 HOBBIES = """to sing|to dance|to run fast|to climb|to read|to draw|to swim|to look at the stars|to tell jokes|to help others
