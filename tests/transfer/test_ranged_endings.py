@@ -184,9 +184,9 @@ def test_the_last_note_has_room_on_a_full_disk(dest: Path, job: Job, monkeypatch
 def test_the_rate_is_kept_over_all_connections(dest: Path, job: Job, monkeypatch: pytest.MonkeyPatch) -> None:
     waited: list[float] = []
     monkeypatch.setattr(Tally, "wait", lambda self, seconds: waited.append(seconds))
-    job.options.max_rate = 5 << 20
+    job.options.max_rate = 1000  # so slow that what the test itself takes is nothing beside it
     receive(Server().source(), dest, Tally(job))
-    assert max(waited) == pytest.approx(SIZE / (5 << 20), rel=0.2)
+    assert max(waited) == pytest.approx(SIZE / 1000, rel=0.05)
 
 
 def test_bytes_are_on_the_disk_before_they_are_noted_where_no_digest_will_tell(
