@@ -11,8 +11,8 @@ import typer
 from ..errors import UsageError
 from . import output
 from .narrate import narrated_job
-from .options import Json, Offline, download_options, facade
-from .worker_options import Backend, Context, DeviceId, Kv, Model, Parallel, Paths, Retired, prepare
+from .options import Json, download_options, facade
+from .worker_options import Model, WorkerOptions, prepare, with_worker_options
 
 if TYPE_CHECKING:
     from ..contracts import ModelEntry
@@ -23,6 +23,7 @@ app = typer.Typer()
 
 
 @app.command()
+@with_worker_options
 def run(
     model: Model,
     prompt: Annotated[
@@ -32,28 +33,20 @@ def run(
     max_tokens: Annotated[int | None, typer.Option(min=1, help="Most tokens of an answer.")] = None,
     temperature: Annotated[float | None, typer.Option(min=0, max=2, help="0 always takes the likeliest token.")] = None,
     seed: Annotated[int | None, typer.Option(help="The same seed gives the same answer.")] = None,
-    backend: Backend = None,
-    device: DeviceId = None,
-    context: Context = None,
-    parallel: Parallel = None,
-    kv_type: Kv = None,
-    path: Paths = None,
-    allow_retired: Retired = False,
-    offline: Offline = None,
+    *,
+    wanted: WorkerOptions,
     as_json: Json = False,
 ) -> None:
     """Ask a model: download it, build its worker and start it if need be, and stream the answer.
 
     Without a prompt it is read from standard input; on a terminal a conversation begins.
     """
-    from ..workers.runtime import StartOptions
-
     asked = _prompt(prompt, as_json=as_json)
     sampling = {"max_tokens": max_tokens, "temperature": temperature, "seed": seed}
     sampling = {key: value for key, value in sampling.items() if value is not None}
-    options = StartOptions(context=context, parallel=parallel or 1, kv_type=kv_type)
-    with narrated_job(download_options(offline=offline), json=as_json) as job:
-        entry, choice = prepare(model, job, backend=backend, device=device, paths=path, allow_retired=allow_retired)
+    options = wanted.start_options(parallel=1)
+    with narrated_job(download_options(offline=wanted.offline), json=as_json) as job:
+        entry, choice = prepare(model, job, wanted)
         workers = facade().workers
         with workers.started(choice.recipe, choice.variant, entry, choice.device, options, job) as started:
             if asked is None:

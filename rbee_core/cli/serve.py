@@ -13,8 +13,8 @@ import typer
 from ..errors import ErrorCode, RbeeError, UsageError
 from . import output
 from .narrate import narrated_job
-from .options import Json, Offline, download_options, facade
-from .worker_options import Backend, Context, DeviceId, Kv, Model, Parallel, Paths, Retired, prepare
+from .options import Json, download_options, facade
+from .worker_options import Model, WorkerOptions, prepare, with_worker_options
 
 if TYPE_CHECKING:
     from ..workers.runtime import Started
@@ -26,6 +26,7 @@ DEFAULT_PARALLEL = 4
 
 
 @app.command()
+@with_worker_options
 def serve(
     model: Model,
     host: Annotated[
@@ -38,32 +39,22 @@ def serve(
     api_key_file: Annotated[
         Path | None, typer.Option(help="A file with the key that clients have to send; else RBEE_API_KEY, if set.")
     ] = None,
-    backend: Backend = None,
-    device: DeviceId = None,
-    context: Context = None,
-    parallel: Parallel = None,
-    kv_type: Kv = None,
-    path: Paths = None,
-    allow_retired: Retired = False,
-    offline: Offline = None,
+    *,
+    wanted: WorkerOptions,
     as_json: Json = False,
 ) -> None:
     """Serve a model: download it, build its worker and start it if need be. Runs until Ctrl-C, unless detached."""
-    from ..workers.runtime import StartOptions
-
     if api_key_file is not None and not api_key_file.is_file():
         raise UsageError(f"--api-key-file {api_key_file}: no such file", "Name a file that holds the key, on one line.")
-    options = StartOptions(
+    options = wanted.start_options(
+        parallel=DEFAULT_PARALLEL,
         host=host,
         port=port,
-        context=context,
-        parallel=parallel or DEFAULT_PARALLEL,
-        kv_type=kv_type,
         api_key_file=api_key_file.absolute() if api_key_file else None,
         attached=not detach,
     )
-    with narrated_job(download_options(offline=offline), json=as_json) as job:
-        entry, choice = prepare(model, job, backend=backend, device=device, paths=path, allow_retired=allow_retired)
+    with narrated_job(download_options(offline=wanted.offline), json=as_json) as job:
+        entry, choice = prepare(model, job, wanted)
         started = facade().workers.start(choice.recipe, choice.variant, entry, choice.device, options, job)
     worker = started.worker
     if as_json:

@@ -1,22 +1,26 @@
-"""Options that ``run`` and ``serve`` share, and how they become a worker."""
+"""Options of the commands that choose a worker, and how they become one."""
 
 from __future__ import annotations
 
+import inspect
+from collections.abc import Callable
 from contextlib import suppress
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from enum import StrEnum
-from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from functools import wraps
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from ..errors import RbeeError
-from .options import facade
+from .options import Offline, Paths, facade
 
 if TYPE_CHECKING:
     from ..contracts import ModelEntry
     from ..jobs import Job
     from ..workers.choice import Choice
+    from ..workers.runtime import StartOptions
 
 
 class KvType(StrEnum):
@@ -34,32 +38,62 @@ class KvType(StrEnum):
 
 
 Model = Annotated[str, typer.Argument(metavar="MODEL", help="A catalog id or a model reference.")]
-Backend = Annotated[str | None, typer.Option(help="Run on this backend only, e.g. cpu.")]
-DeviceId = Annotated[str | None, typer.Option("--device", help="Run on this device, e.g. GPU-0.")]
-Context = Annotated[int | None, typer.Option(min=1, help="Tokens a request may use, prompt and answer together.")]
-Parallel = Annotated[int | None, typer.Option(min=1, max=256, help="Requests computed at once.")]
-Kv = Annotated[KvType | None, typer.Option("--kv-type", help="How the KV cache is stored.")]
-Paths = Annotated[
-    list[Path] | None, typer.Option("--path", help="Also look for workers in this folder; may be repeated.")
-]
-Retired = Annotated[bool, typer.Option("--allow-retired", help="Run the model even if it is retired.")]
 
 
-def prepare(
-    model: str,
-    job: Job,
-    *,
-    backend: str | None,
-    device: str | None,
-    paths: list[Path] | None,
-    allow_retired: bool,
-) -> tuple[ModelEntry, Choice]:
+@dataclass(frozen=True, kw_only=True)
+class WorkerOptions:
+    """What a worker has to be like. Each field is an option of every command decorated with `with_worker_options`."""
+
+    backend: Annotated[str | None, typer.Option(help="Run on this backend only, e.g. cpu.")] = None
+    device: Annotated[str | None, typer.Option(help="Run on this device, e.g. GPU-0.")] = None
+    context: Annotated[
+        int | None, typer.Option(min=1, help="Tokens a request may use, prompt and answer together.")
+    ] = None
+    parallel: Annotated[int | None, typer.Option(min=1, max=256, help="Requests computed at once.")] = None
+    kv_type: Annotated[KvType | None, typer.Option(help="How the KV cache is stored.")] = None
+    path: Paths = None
+    allow_retired: Annotated[bool, typer.Option("--allow-retired", help="Run the model even if it is retired.")] = False
+    offline: Offline = None
+
+    def start_options(self, *, parallel: int, **more: Any) -> StartOptions:
+        """How the worker is to be started.
+
+        :param parallel: requests computed at once if nothing was asked for.
+        :param more: further fields of :class:`~rbee_core.workers.runtime.StartOptions`.
+        """
+        from ..workers.runtime import StartOptions
+
+        return StartOptions(context=self.context, parallel=self.parallel or parallel, kv_type=self.kv_type, **more)
+
+
+def with_worker_options(command: Callable[..., None]) -> Callable[..., None]:
+    """Offer every field of :class:`WorkerOptions` as an option; the command gets them together as ``wanted``.
+
+    Typer reads a command's signature, so the command's parameter ``wanted`` is replaced there by the fields.
+    """
+    fields = inspect.signature(WorkerOptions, eval_str=True).parameters
+
+    @wraps(command)
+    def called(**given: Any) -> None:
+        wanted = WorkerOptions(**{name: given.pop(name) for name in fields})
+        command(**given, wanted=wanted)
+
+    signature = inspect.signature(command, eval_str=True)
+    parameters: list[inspect.Parameter] = []
+    for parameter in signature.parameters.values():
+        parameters.extend(fields.values() if parameter.name == "wanted" else (parameter,))
+    called.__signature__ = signature.replace(parameters=parameters)  # type: ignore[attr-defined]
+    return called
+
+
+def prepare(model: str, job: Job, wanted: WorkerOptions) -> tuple[ModelEntry, Choice]:
     """The model, downloaded if need be, and the worker and device that suit it."""
     from ..workers.choice import choose
 
     rbee = facade()
-    entry = rbee.ensure_model(model, job, allow_retired=allow_retired)
-    choice = choose(rbee.workers, entry, backend=backend, device=device, paths=[str(path) for path in paths or ()])
+    entry = rbee.ensure_model(model, job, allow_retired=wanted.allow_retired)
+    folders = [str(folder) for folder in wanted.path or ()]
+    choice = choose(rbee.workers, entry, backend=wanted.backend, device=wanted.device, paths=folders)
     _note_use(entry)
     return entry, choice
 

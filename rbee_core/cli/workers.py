@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import Annotated, Any
 
 import typer
@@ -10,14 +9,11 @@ import typer
 from ..units import human_size
 from . import output
 from .narrate import narrated_job
-from .options import Json, Offline, download_options, facade
+from .options import Json, Offline, Paths, download_options, facade
 
 app = typer.Typer(no_args_is_help=True, help="The workers that run models: list, build, remove.")
 
 Id = Annotated[str, typer.Argument(metavar="ID", help="A worker's id, or a variant's, e.g. llm-worker-cpu.")]
-Paths = Annotated[
-    list[Path] | None, typer.Option("--path", help="Also look for workers in this folder; may be repeated.")
-]
 
 
 @app.command("list")
