@@ -65,6 +65,21 @@ def download_model(ref: ModelRef, dest: Path, job: Job) -> DownloadResult | int:
     """
 
 
+@hookspec(firstresult=True)
+def read_model(ref: ModelRef, name: str, start: int, length: int, job: Job) -> bytes | None:
+    """Read a part of one of a model's files where it is, without downloading the model. Optional.
+
+    With it a model's headers can be read, and its run planned, before any of its weights are fetched.
+
+    :param name: the file, by the name that ``resolve_model`` gives it.
+    :param start: the first byte, from 0.
+    :param length: how many bytes; fewer come back only where the file ends.
+    :param job: for cancellation, and the options of ``resolve_model``.
+    :returns: the bytes, or ``None`` when the source cannot give a part of a file.
+    :raises RbeeError: as ``resolve_model``.
+    """
+
+
 @hookspec
 def detect_hardware() -> list[Device]:  # type: ignore[empty-body]
     """List the devices of this backend in this machine, the best first; an empty list when there are none.

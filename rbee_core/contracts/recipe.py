@@ -16,13 +16,18 @@ WorkerId = Annotated[str, StringConstraints(pattern=r"^[a-z](?:-?[a-z0-9])+$", m
 class PipBuild(Contract):
     """What a ``pip`` build installs into the worker's environment: requirement strings (PEP 508), and where from.
 
-    ``include_self`` copies the Python package that carries the ``worker.toml`` in beside them, so that no index needs
-    to know it.
+    ``include_self`` copies the Python package that carries the ``worker.toml`` in beside them, and ``include_packages``
+    others that are installed beside it, by import name, so that no index needs to know them. ``from_source`` names
+    distributions whose prebuilt wheels are for other hardware: they are compiled here. ``torch_backend`` says which of
+    PyTorch's builds to take, in uv's words (``cpu``, ``cu128``, ``rocm6.4``; ``auto`` for what the driver allows).
     """
 
     requirements: list[str] = Field(default_factory=list)
     index_url: str | None = None
     include_self: bool = False
+    include_packages: list[str] = Field(default_factory=list)
+    from_source: list[str] = Field(default_factory=list)
+    torch_backend: Annotated[str, StringConstraints(pattern=r"^(auto|cpu|cu\d{2,3}|rocm\d[\d.]*|xpu)$")] | None = None
 
 
 class BuildSection(Contract):
@@ -65,12 +70,22 @@ class RunSection(Contract):
 
 
 class Capabilities(Contract):
-    """``[capabilities]``: what the worker can load and do."""
+    """``[capabilities]``: what the worker can load and do.
+
+    ``engine`` says whose rules its memory follows (``llama.cpp``, ``pytorch``), so that it can be planned for.
+    ``partial_offload``: some layers may lie on the GPU and the rest in memory; ``multi_device``: they may be spread
+    over several GPUs. ``architectures`` are the models it knows, by the name their files give; none: all.
+    """
 
     supported_formats: list[str] = Field(default_factory=list)
     max_context_length: int | None = Field(default=None, gt=0)
     supports_streaming: bool = False
     supports_batching: bool = False
+    engine: str | None = None
+    architectures: list[str] = Field(default_factory=list)
+    kv_types: list[str] = Field(default_factory=list)
+    partial_offload: bool = False
+    multi_device: bool = False
 
 
 class WorkerRecipe(Contract):

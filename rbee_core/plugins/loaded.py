@@ -89,6 +89,19 @@ class LoadedVendor(LoadedPlugin):
         return self._call("download_model", check, job=job, ref=ref, dest=dest)
 
 
+    def read_model(self, ref: ModelRef, name: str, start: int, length: int, job: Job) -> bytes | None:
+        """A part of one of the model's files; ``None`` when the vendor cannot, or does not implement the hook."""
+
+        def check(answer: Any) -> bytes | None:
+            if answer is not None and not isinstance(answer, bytes):
+                raise wrong(answer, "bytes or None")
+            if answer is not None and len(answer) > length:
+                raise WrongTypeError(f"returned {len(answer)} bytes where {length} were asked for")
+            return answer
+
+        return self._call("read_model", check, job=job, ref=ref, name=name, start=start, length=length)
+
+
 class LoadedBackend(LoadedPlugin):
     """A backend's hooks."""
 

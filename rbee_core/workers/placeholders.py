@@ -22,6 +22,8 @@ PLACEHOLDERS = {
     "kv_type": "how the KV cache is stored",
     "threads": "threads to compute on",
     "gpu_layers": "layers of the model on the GPU",
+    "tensor_split": "layers on each GPU, such as 20,13, where there are several",
+    "idle_timeout": "seconds without a request after which the worker ends by itself",
     "api_key_file": "a file with the key that clients have to send",
     "ready_file": "where to write {pid, host, port} as JSON once the port is bound",
     "watch_fd": "a file descriptor at whose end of file the worker has to end",
