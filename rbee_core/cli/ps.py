@@ -25,3 +25,6 @@ def ps(as_json: Json = False) -> None:
         keys = ("id", "model", "worker", "device", "url", "pid", "status", "startedAt")
         table.add_row(*(str(row[key]) for key in keys))
     output.console().print(table)
+    for row in rows:
+        if "reason" in row:
+            output.note(f"{row['id']} crashed: {row['reason']}. See: rbee logs {row['id']}")

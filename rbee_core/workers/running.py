@@ -5,16 +5,22 @@ from __future__ import annotations
 import json
 import re
 import secrets
+import time
 from contextlib import suppress
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
 from ..errors import ErrorCode, RbeeError
-from ..process_groups import ask_to_end, is_running, kill_group, wait_gone
+from ..process_groups import ask_to_end, is_running, kill_group, started_at, wait_gone
+from .causes import LOOKED_AT, ended_orderly, find_cause
+from .log_tail import last_lines
 
 #: Logs of ended workers that are kept.
 _KEPT_LOGS = 50
+#: Seconds for which a crash is told.
+_CRASHES_SHOWN = 24 * 3600
+CRASHED = "crashed"
 _ID = re.compile(r"[a-z0-9][a-z0-9-]{0,79}")
 
 
@@ -24,7 +30,8 @@ class RunningWorker:
 
     ``pid`` heads its process group and ``began`` is when that process was created (seconds since the epoch): together
     they name it for good. ``port`` is 0 until it is known, ``environment`` the folder of the build it runs from,
-    ``status`` is ``starting`` or ``ready``, ``started_at`` an ISO time, ``grace`` the seconds it is given to end.
+    ``status`` is ``starting``, ``ready`` or, once it was seen to have ended by itself, ``crashed``; ``reason`` then
+    says why. ``started_at`` is an ISO time, ``grace`` the seconds it is given to end.
     """
 
     id: str
@@ -40,6 +47,7 @@ class RunningWorker:
     started_at: str
     grace: float = 10.0
     status: str = "starting"
+    reason: str | None = None
 
     @property
     def url(self) -> str:
@@ -61,7 +69,8 @@ class RunningWorker:
 
     def row(self) -> dict[str, Any]:
         """A row of ``ps --json``."""
-        return {**self.summary(), "status": self.status, "startedAt": self.started_at, "device": self.device}
+        row = {**self.summary(), "status": self.status, "startedAt": self.started_at, "device": self.device}
+        return {**row, "reason": self.reason} if self.reason else row
 
 
 class RunningWorkers:
@@ -101,22 +110,44 @@ class RunningWorkers:
         (self._folder / f"{worker_id}.json").unlink(missing_ok=True)
 
     def alive(self) -> list[RunningWorker]:
-        """The workers that run, the oldest first; notes on others are dropped."""
+        """The workers that run, the oldest first."""
+        return [worker for worker in self.known() if worker.status != CRASHED]
+
+    def known(self) -> list[RunningWorker]:
+        """The workers that run and those that crashed since yesterday, the oldest first; other notes are dropped."""
         workers = []
         for path in self._folder.glob("*.json") if self._folder.is_dir() else ():
             worker = _read(path)
-            if worker is None or not is_running(worker.pid, worker.began):
+            if worker is not None and not is_running(worker.pid, worker.began):
+                worker = self._ended(worker, path)
+            if worker is None:
                 path.unlink(missing_ok=True)
             else:
                 workers.append(worker)
         return sorted(workers, key=lambda worker: (worker.began, worker.id))
 
+    def _ended(self, worker: RunningWorker, path: Path) -> RunningWorker | None:
+        """What is to be said of a worker that does not run any more: nothing, unless it should have."""
+        if worker.status == CRASHED:
+            return worker if time.time() - _age(path) < _CRASHES_SHOWN else None
+        # One that was not ready yet has been told of by whoever started it; a reboot is nobody's crash. And another
+        # process may have the id now: then nothing is known of this one's end.
+        if worker.status != "ready" or worker.began < _boot_time() or started_at(worker.pid) is not None:
+            return None
+        lines = last_lines(Path(worker.log), LOOKED_AT)
+        if ended_orderly(lines[-5:]):
+            return None
+        cause = find_cause(lines)
+        crashed = replace(worker, status=CRASHED, reason=cause.what if cause else "it ended by itself")
+        self.save(crashed)
+        return crashed
+
     def get(self, worker_id: str) -> RunningWorker:
-        """The running worker with an id.
+        """The worker with an id that runs, or has crashed.
 
         :raises RbeeError: ``WORKER_NOT_FOUND``.
         """
-        workers = self.alive()
+        workers = self.known()
         for worker in workers:
             if worker.id == worker_id:
                 return worker
@@ -127,6 +158,9 @@ class RunningWorkers:
 
     def stop(self, worker: RunningWorker, *, grace: float | None = None) -> None:
         """Ask a worker to end, and kill its whole process group if it has not done so in time."""
+        if worker.status == CRASHED:
+            self.forget(worker.id)
+            return
         ask_to_end(worker.pid)
         wait_gone(worker.pid, worker.began, worker.grace if grace is None else grace)
         kill_group(worker.pid)
@@ -150,7 +184,7 @@ class RunningWorkers:
 
     def prune_logs(self) -> None:
         """Delete the oldest logs of ended workers."""
-        running = {worker.id for worker in self.alive()}
+        running = {worker.id for worker in self.known()}
         ended = sorted((log for log in self._logs.glob("*.log") if log.stem not in running), key=_age)
         for log in ended[:-_KEPT_LOGS]:
             log.unlink(missing_ok=True)
@@ -161,6 +195,12 @@ def _age(path: Path) -> float:
         return path.stat().st_mtime
     except OSError:
         return 0.0
+
+
+def _boot_time() -> float:
+    import psutil
+
+    return float(psutil.boot_time())
 
 
 def _read(path: Path) -> RunningWorker | None:

@@ -17,8 +17,10 @@ from ..contracts import Device, ModelEntry, WorkerBinary, WorkerRecipe
 from ..contracts.recipe import RunSection
 from ..errors import ErrorCode, RbeeError, UsageError
 from ..process_groups import end_group, ending, new_group, started_at
+from .causes import LOOKED_AT, find_cause
 from .environment import Environment
 from .health import answers
+from .log_tail import last_lines
 from .placeholders import fill, used
 from .running import RunningWorker, RunningWorkers
 
@@ -29,7 +31,6 @@ if TYPE_CHECKING:
 DEFAULT_CONTEXT = 8192
 #: Seconds between two words to the person while a model loads.
 _TELL_EVERY = 5.0
-_LAST_LINES = 12
 _SECRET = re.compile(r"TOKEN|SECRET|PASSW|CREDENTIAL|API_?KEY|ACCESS_KEY", re.IGNORECASE)
 
 
@@ -39,6 +40,7 @@ class StartOptions:
 
     :param context: tokens per request, or ``None`` for what suits the model.
     :param parallel: requests computed at once.
+    :param idle_timeout: seconds without a request after which the worker ends by itself.
     :param api_key_file: a file with the key that clients must send.
     :param attached: whether the worker has to end with this process, however that ends.
     """
@@ -48,6 +50,7 @@ class StartOptions:
     context: int | None = None
     parallel: int = 1
     kv_type: str | None = None
+    idle_timeout: float | None = None
     api_key_file: Path | None = None
     attached: bool = True
 
@@ -143,17 +146,6 @@ def context_for(recipe: WorkerRecipe, entry: ModelEntry, asked: int | None) -> i
     return min(limit for limit in limits if limit is not None)
 
 
-def last_lines(log: Path, count: int = _LAST_LINES) -> list[str]:
-    """The last lines of a log."""
-    try:
-        with log.open("rb") as file:
-            file.seek(0, os.SEEK_END)
-            file.seek(max(0, file.tell() - (256 << 10)))
-            return file.read().decode("utf-8", "replace").splitlines()[-count:] if count else []
-    except OSError:
-        return []
-
-
 class _Wait:
     """Waits for one worker: until it answers, ends, takes too long, or is not wanted any more."""
 
@@ -169,7 +161,7 @@ class _Wait:
         pause = 0.01
         while True:
             if (status := self._process.poll()) is not None:
-                raise _failed(worker, f"{ending(status)} before it was ready")
+                raise _failed(worker, f"{ending(status)} before it was ready", status)
             if worker.port == 0:
                 worker = replace(worker, port=self._port())
             if worker.port and answers(worker.url, self._run.health.path):
@@ -191,10 +183,13 @@ class _Wait:
         return port if type(port) is int and 0 < port < 65536 else 0
 
 
-def _failed(worker: RunningWorker, what: str) -> RbeeError:
+def _failed(worker: RunningWorker, what: str, status: int | None = None) -> RbeeError:
     log = Path(worker.log)
+    cause = find_cause(last_lines(log, LOOKED_AT), status)
     shown = "".join(f"\n  {line}" for line in last_lines(log))
-    return RbeeError(ErrorCode.WORKER_START_FAILED, f"{worker.worker} {what}.{shown}", f"The whole log: {log}")
+    told = f"{worker.worker} {what}: {cause.what}." if cause else f"{worker.worker} {what}."
+    advice = f"{cause.advice}\n" if cause else ""
+    return RbeeError(ErrorCode.WORKER_START_FAILED, told + shown, f"{advice}The whole log: {log}")
 
 
 def _values(
@@ -213,6 +208,7 @@ def _values(
         "context": context_for(recipe, entry, options.context),
         "parallel": options.parallel,
         "kv_type": options.kv_type,
+        "idle_timeout": options.idle_timeout,
         "api_key_file": options.api_key_file,
         "watch_fd": 0 if options.attached else None,
     }

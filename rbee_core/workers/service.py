@@ -18,7 +18,7 @@ from ..errors import ErrorCode, RbeeError
 from .discovery import Found, discover, find
 from .installed import InstalledWorkers
 from .machine import Machine, this_machine
-from .running import RunningWorkers
+from .running import CRASHED, RunningWorkers
 from .runtime import Started, Starter, StartOptions
 
 if TYPE_CHECKING:
@@ -224,8 +224,11 @@ class Workers:
         from .health import status_of
 
         return [
-            {**worker.row(), "status": status_of(worker.url) if worker.port else worker.status}
-            for worker in self.running.alive()
+            {
+                **worker.row(),
+                "status": status_of(worker.url) if worker.port and worker.status != CRASHED else worker.status,
+            }
+            for worker in self.running.known()
         ]
 
     def stop_running(self, ids: Sequence[str] | None) -> list[str]:
@@ -236,7 +239,7 @@ class Workers:
         """
         from concurrent.futures import ThreadPoolExecutor
 
-        workers = self.running.alive() if ids is None else [self.running.get(worker_id) for worker_id in ids]
+        workers = self.running.known() if ids is None else [self.running.get(worker_id) for worker_id in ids]
         if workers:
             with ThreadPoolExecutor(len(workers)) as pool:
                 list(pool.map(self.running.stop, workers))

@@ -148,6 +148,30 @@ def test_a_note_on_a_process_that_is_gone_or_another_is_dropped(toy_home: RbeeHo
         note.write_text(text)
         assert running(toy_home) == []
     note.write_text(json.dumps(data))
+    assert toy_home("stop", "--all").returncode == 0
+    assert running(toy_home) == []
+
+
+def test_a_worker_that_crashed_is_seen_until_it_is_stopped(toy_home: RbeeHome, toys: Toys) -> None:
+    started = serve(toy_home, toys.make())
+    log = Path(toy_home.path / "state" / "logs" / f"{started['id']}.log")
+    with log.open("a") as file:
+        file.write("ggml_backend_cuda_buffer_type_alloc_buffer: cudaMalloc failed: out of memory\n")
+    os.killpg(started["pid"], signal.SIGKILL)
+    wait_until(lambda: not group_of(started["pid"]))
+    (row,) = running(toy_home)
+    assert (row["id"], row["status"], row["reason"]) == (started["id"], "crashed", "the device's memory is full")
+    shown = toy_home("ps")
+    assert "crashed" in shown.stdout
+    assert f"rbee logs {started['id']}" in shown.stderr
+    assert toy_home("stop", started["id"]).returncode == 0
+    assert running(toy_home) == []
+
+
+def test_a_worker_that_ended_because_it_was_idle_is_no_crash(toy_home: RbeeHome, toys: Toys) -> None:
+    started = serve(toy_home, toys.make())
+    with Path(toy_home.path / "state" / "logs" / f"{started['id']}.log").open("a") as file:
+        file.write("stopping: no request for 600 s\n")
     os.killpg(started["pid"], signal.SIGKILL)
     wait_until(lambda: not group_of(started["pid"]))
     assert running(toy_home) == []
