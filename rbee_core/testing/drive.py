@@ -8,7 +8,7 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from importlib.metadata import entry_points
 from pathlib import Path
 from typing import Any
@@ -25,16 +25,19 @@ def drive(
     backoff: float | None = None,
     timeout: float = 60,
     user: int | None = None,
+    reads: Sequence[tuple[str, int, int]] = (),
     **options: Any,
 ) -> dict[str, Any]:
-    """Call ``resolve_model`` or ``download_model`` of the vendor that declares the reference's scheme.
+    """Call ``resolve_model``, ``download_model`` or ``read_model`` of the vendor that declares the reference's scheme.
 
+    :param reads: for ``read_model``: file (the largest one if empty), first byte and length of each part to read.
     :param options: of the job (`rbee_core.jobs.JobOptions`).
     :param backoff: the first wait between two tries, in seconds, in place of the real one.
     :param user: do the work as this user, when run by root.
-    :returns: ``{"result": …}`` or ``{"error": {"code", "message", "hint"}}``, each with ``events`` and ``output``.
+    :returns: ``{"result": …}`` (of ``read_model`` the parts, in hexadecimal) or
+        ``{"error": {"code", "message", "hint"}}``, each with ``events`` and ``output``.
     """
-    settings = json.dumps({"options": options, "backoff": backoff, "user": user})
+    settings = json.dumps({"options": options, "backoff": backoff, "user": user, "reads": reads})
     done = subprocess.run(
         [sys.executable, "-m", "rbee_core.testing.drive", hook, ref, str(dest or ""), settings],
         env=clean_env(env),
@@ -72,12 +75,22 @@ def main(hook: str, text: str, dest: str, settings: str) -> dict[str, Any]:
         if wanted["user"] is not None and hasattr(os, "geteuid") and os.geteuid() == 0:
             os.seteuid(wanted["user"])  # what is unreadable to others is readable to root
         assert vendor.supports_model(ref)
+        if hook == "read_model":
+            parts = [
+                vendor.read_model(ref, name or _largest(vendor.resolve_model(ref, job)), start, length, job)
+                for name, start, length in wanted["reads"]
+            ]
+            return {"result": [None if part is None else part.hex() for part in parts], "events": events}
         result = (
             vendor.resolve_model(ref, job) if hook == "resolve_model" else vendor.download_model(ref, Path(dest), job)
         )
     except (RbeeError, UsageError) as error:
         return {**error.as_json(), "events": events}
     return {"result": result.wire(), "events": events}
+
+
+def _largest(manifest: Any) -> str:
+    return str(max(manifest.files, key=lambda file: file.size or 0).name)
 
 
 if __name__ == "__main__":

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from rbee_core import hookimpl
 from rbee_core.contracts import DownloadedFile, DownloadResult, ManifestFile, ModelManifest
 from rbee_core.errors import ErrorCode, RbeeError
-from rbee_core.transfer import Tally, copy_file, hash_file, link_file
+from rbee_core.transfer import Tally, copy_file, hash_file, link_file, open_regular
 
 from .scan import Found, find
 
@@ -49,11 +49,26 @@ class FileVendor:
             try:
                 file = _bring(item, dest / item.name, tally, copy=job.options.copy)
             except OSError as error:
-                message = f"{item.path} cannot be read: {error.strerror or error}."
-                raise RbeeError(ErrorCode.DOWNLOAD_FAILED, message, "Look at the disk it is on.") from error
+                raise _unreadable(item, error) from error
             files.append(file)
             linked = linked or _is_same(item.path, dest / item.name)
         return DownloadResult(files=files, metadata={"linked": True} if linked else {})
+
+    @hookimpl
+    def read_model(self, ref: ModelRef, name: str, start: int, length: int, job: Job) -> bytes | None:
+        """A part of one of the files that ``resolve_model`` named.
+
+        :raises RbeeError: as ``resolve_model``.
+        """
+        item = next((item for item in job.once((self, str(ref)), lambda: _find(ref, job)) if item.name == name), None)
+        if item is None:
+            return None
+        try:
+            with open_regular(item.path) as file:
+                file.seek(start)
+                return file.read(length)
+        except OSError as error:
+            raise _unreadable(item, error) from error
 
 
 def _find(ref: ModelRef, job: Job) -> list[Found]:
@@ -72,6 +87,11 @@ def _bring(item: Found, dest: Path, tally: Tally, *, copy: bool) -> DownloadedFi
         message = f"{item.path} was changed while it was read."
         raise RbeeError(ErrorCode.DOWNLOAD_FAILED, message, "Wait until it is complete, or take a --copy of it.")
     return DownloadedFile(name=item.name, size=after.st_size, digest=digest)
+
+
+def _unreadable(item: Found, error: OSError) -> RbeeError:
+    message = f"{item.path} cannot be read: {error.strerror or error}."
+    return RbeeError(ErrorCode.DOWNLOAD_FAILED, message, "Look at the disk it is on.")
 
 
 def _is_same(source: Path, dest: Path) -> bool:

@@ -14,6 +14,7 @@ from urllib.parse import urlsplit
 import pytest
 
 from rbee_core.testing.cli import RbeeHome
+from rbee_core.testing.drive import drive
 from rbee_core.testing.faults import FaultMatrix, FaultProxy, Upstream
 from rbee_core.testing.servers.docker_registry import PASSWORD, USER, DockerRegistry, Layer, basic
 
@@ -66,6 +67,10 @@ class TestArchive(FaultMatrix):
         self, name: str, upstream: Upstream, proxy: FaultProxy, rbee: RbeeHome
     ) -> None:
         super().test_the_right_bytes_or_the_right_error(name, upstream, proxy, rbee)
+
+    def test_a_part_is_read_where_it_is(self, upstream: Upstream, proxy: FaultProxy, rbee: RbeeHome) -> None:
+        env = {**rbee.environment, **upstream.env(proxy.url)}
+        assert drive("read_model", upstream.ref(proxy.url), env=env, reads=[("m.gguf", 0, 9)])["result"] == [None]
 
     @pytest.fixture
     def upstream(self, start_registry: Callable[..., DockerRegistry], tmp_path: Path) -> Upstream:

@@ -66,6 +66,22 @@ class S3Vendor:
             received = receive_all([(source, safe_join(dest, source.name)) for source in sources], tally)
         return DownloadResult(files=received, revision=_revision(found))
 
+    @hookimpl
+    def read_model(self, ref: ModelRef, name: str, start: int, length: int, job: Job) -> bytes | None:
+        """A part of one of the objects that ``resolve_model`` found, of the same version.
+
+        :raises RbeeError: as ``resolve_model``, and what `rbee_core.transfer.read_range` raises.
+        """
+        from rbee_core.transfer import read_range
+        from rbee_core.transfer.http import HttpClient
+
+        settings, bucket, found = self._look(ref, job)
+        item = next((item for item in found if item.name == name), None)
+        if item is None:
+            return None
+        with HttpClient(job) as client:
+            return read_range(_source(item, bucket, settings, client), start, length, job)
+
     def _look(self, ref: ModelRef, job: Job) -> Found:
         """What the reference leads to; the same for the whole of a job."""
         from rbee_core.transfer.buckets import find_objects

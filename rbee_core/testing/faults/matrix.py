@@ -12,7 +12,9 @@ from pathlib import Path
 
 import pytest
 
+from ...transfer.read import MAX_READ
 from ..cli import RbeeHome
+from ..drive import drive
 from ..quick import quick_rbee
 from .faults import FAULTS, OK, Fault
 from .proxy import FaultProxy
@@ -98,6 +100,22 @@ class FaultMatrix:
         again = self.download(upstream, proxy, rbee, stall=10)
         assert again.code == OK, again.message
         assert upstream.sha256 in again.published
+
+    def test_a_part_is_read_where_it_is(self, upstream: Upstream, proxy: FaultProxy, rbee: RbeeHome) -> None:
+        """The hook ``read_model``: the right bytes, though the line breaks, and hardly more of them than were asked."""
+        env = {**rbee.environment, **upstream.env(proxy.url)}
+        parts = [(0, 4096), (5_000_003, 70_001), (0, MAX_READ)]
+        proxy.set(FAULTS["cut"])
+        reads = [("", *part) for part in parts]
+        read = drive("read_model", upstream.ref(proxy.url), env=env, backoff=0.01, reads=reads)
+        assert "result" in read, read["output"]
+        found = [bytes.fromhex(part) for part in read["result"]]
+        assert hashlib.sha256(found[-1]).hexdigest() == upstream.sha256
+        assert found == [found[-1][start : start + length] for start, length in parts]
+        # What lies in the buffers of a connection that is given up counts as sent.
+        assert proxy.bytes_sent < sum(len(part) for part in found) + 3 * _ON_THE_WAY
+        for passed in proxy.requests:
+            assert not (passed.elsewhere and {"authorization", "cookie"} & set(passed.headers))
 
     @pytest.mark.slow
     def test_killed_at_sixty_percent_less_than_half_is_fetched_again(
