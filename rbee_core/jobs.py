@@ -6,12 +6,12 @@ import os
 import threading
 import time
 import uuid
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Hashable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar, cast
 
 from .contracts.common import Digest
 from .contracts.download import DownloadedFile
@@ -19,6 +19,7 @@ from .contracts.job import JobEvent, Level
 from .errors import ErrorCode, RbeeError
 
 Listener = Callable[[JobEvent], None]
+Found = TypeVar("Found")
 
 #: A progress event at most this often, in seconds, besides the last: enough for the eye, cheap for a stream.
 PROGRESS_INTERVAL = 0.1
@@ -71,6 +72,7 @@ class Job:
     _cancelled: threading.Event = field(default_factory=threading.Event)
     _lock: threading.RLock = field(default_factory=threading.RLock)
     _stamps: dict[str, _Stamp] = field(default_factory=dict)
+    _found: dict[Hashable, Any] = field(default_factory=dict)
 
     def emit(
         self, action: str, human: str, *, actor: str | None = None, level: Level = Level.INFO, **data: Any
@@ -119,6 +121,20 @@ class Job:
     def log(self, line: str) -> None:
         """Pass on one line of a tool's output, such as a build's."""
         self.emit(f"{self._stage or 'job'}_output", line, level=Level.DEBUG)
+
+    def once(self, key: Hashable, find: Callable[[], Found]) -> Found:
+        """What ``find`` returns, looked for once in the whole of the job: what was shown is what is downloaded.
+
+        Safe from many threads; all get the same. What ``find`` raises is raised, and not kept.
+
+        :param key: what is looked for, and by whom: ``(self, str(ref))`` in a vendor.
+        """
+        with self._lock:
+            if key in self._found:
+                return cast("Found", self._found[key])
+        found = find()
+        with self._lock:
+            return cast("Found", self._found.setdefault(key, found))
 
     # --- stopping ---------------------------------------------------------------------------------------------------
 

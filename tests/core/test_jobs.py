@@ -88,3 +88,39 @@ def test_a_digest_is_forgotten_when_the_file_is_touched(tmp_path: Path) -> None:
     other.write_bytes(b"abcd")
     other.replace(file)
     assert job.recorded_digest(file) is None
+
+
+def test_what_was_found_once_is_found_for_the_whole_job() -> None:
+    job, found = Job(), []
+
+    def find() -> list[int]:
+        found.append(1)
+        return list(found)
+
+    assert job.once("a", find) is job.once("a", find)
+    assert job.once("b", find) == [1, 1]
+    assert Job().once("a", find) == [1, 1, 1]
+
+
+def test_what_could_not_be_found_is_looked_for_again() -> None:
+    job = Job()
+    with pytest.raises(RbeeError):
+        job.once("a", lambda: (_ for _ in ()).throw(RbeeError(ErrorCode.DOWNLOAD_FAILED, "no")))
+    assert job.once("a", lambda: 7) == 7
+
+
+def test_threads_that_look_at_once_get_the_same() -> None:
+    job, both = Job(), threading.Barrier(2)
+
+    def find() -> object:
+        both.wait(timeout=30)
+        return object()
+
+    got: list[object] = []
+    threads = [threading.Thread(target=lambda: got.append(job.once("a", find))) for _ in range(2)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert len(got) == 2
+    assert got[0] is got[1]

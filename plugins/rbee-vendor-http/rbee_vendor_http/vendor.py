@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import threading
-from collections import OrderedDict
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -17,16 +15,9 @@ if TYPE_CHECKING:
 
     from .remote import RemoteFile
 
-#: Findings kept, so that a job downloads the very files it was shown.
-_KEPT = 16
-
 
 class HttpVendor:
     """Fetches a model's file from a web server, verified where the server, or a file beside it, tells a digest."""
-
-    def __init__(self) -> None:
-        self._found: OrderedDict[tuple[str, str], list[RemoteFile]] = OrderedDict()
-        self._lock = threading.Lock()
 
     @hookimpl
     def supports_model(self, ref: ModelRef) -> bool:
@@ -81,16 +72,7 @@ class HttpVendor:
         """What the reference leads to; the same for the whole of a job."""
         from .remote import Looker
 
-        key = (job.id, str(ref))
-        with self._lock:
-            if key in self._found:
-                return self._found[key]
-        found = Looker(client, job).find(str(ref))
-        with self._lock:
-            self._found[key] = found
-            while len(self._found) > _KEPT:
-                self._found.popitem(last=False)
-        return found
+        return job.once((self, str(ref)), lambda: Looker(client, job).find(str(ref)))
 
 
 def _client(ref: ModelRef, job: Job) -> HttpClient:

@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-import threading
-from collections import OrderedDict
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -15,20 +14,12 @@ if TYPE_CHECKING:
     from rbee_core import Job, ModelRef
     from rbee_core.transfer.http import HttpClient
 
-    from .account import Account
     from .bucket import OracleBucket
     from .objects import OracleObject
-
-#: Findings kept, so that a job downloads the very versions it was shown.
-_KEPT = 16
 
 
 class OracleVendor:
     """Fetches an object, or all files under a prefix, from Oracle Object Storage."""
-
-    def __init__(self) -> None:
-        self._found: OrderedDict[tuple[object, ...], tuple[Account, list[OracleObject]]] = OrderedDict()
-        self._lock = threading.Lock()
 
     @hookimpl
     def supports_model(self, ref: ModelRef) -> bool:
@@ -72,20 +63,10 @@ class OracleVendor:
         from .bucket import OracleBucket
 
         name, _, namespace = (ref.host or "").partition("@")
-        options = job.options
-        key = (job.id, str(ref), options.revision, options.include, options.exclude)
-        with self._lock:
-            known = self._found.get(key)
-        who = known[0] if known else account(name, namespace, job)
+        who = job.once((self, "account", str(ref)), lambda: account(name, namespace, job))
         bucket = OracleBucket(name, namespace, who, client)
-        if known:
-            return bucket, known[1]
-        found = find_objects(bucket, ref.path or "", options.revision, options)
-        with self._lock:
-            self._found[key] = who, found
-            while len(self._found) > _KEPT:
-                self._found.popitem(last=False)
-        return bucket, found
+        find = partial(find_objects, bucket, ref.path or "", job.options.revision, job.options)
+        return bucket, job.once((self, "objects", str(ref)), find)
 
 
 def _revision(found: list[OracleObject]) -> str | None:

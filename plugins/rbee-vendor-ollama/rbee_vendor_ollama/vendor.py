@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import threading
-from collections import OrderedDict
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -24,8 +22,6 @@ from .place import address
 if TYPE_CHECKING:
     from rbee_core import Job, ModelRef
 
-#: Resolutions kept, so that a job downloads the very manifest it was shown.
-_KEPT = 16
 #: Texts up to this many bytes are also read, for the entry's metadata.
 _READ = 64 * 1024
 _TEXTS = ("template", "prompt", "system", "params", "license")
@@ -41,10 +37,6 @@ class _Plan:
 
 class OllamaVendor:
     """Fetches models from Ollama's registry and those like it, each layer verified against its digest."""
-
-    def __init__(self) -> None:
-        self._plans: OrderedDict[tuple[object, ...], _Plan] = OrderedDict()
-        self._lock = threading.Lock()
 
     @hookimpl
     def supports_model(self, ref: ModelRef) -> bool:
@@ -78,17 +70,7 @@ class OllamaVendor:
 
     def _plan(self, ref: ModelRef, job: Job) -> _Plan:
         """The manifest and the chosen files; the same for the whole of a job."""
-        options = job.options
-        key = (job.id, str(ref), options.revision, options.include, options.exclude)
-        with self._lock:
-            if key in self._plans:
-                return self._plans[key]
-        plan = _resolve(ref, job)
-        with self._lock:
-            self._plans[key] = plan
-            while len(self._plans) > _KEPT:
-                self._plans.popitem(last=False)
-        return plan
+        return job.once((self, str(ref)), lambda: _resolve(ref, job))
 
 
 def _resolve(ref: ModelRef, job: Job) -> _Plan:

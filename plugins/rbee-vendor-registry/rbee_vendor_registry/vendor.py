@@ -5,8 +5,6 @@ from __future__ import annotations
 import json
 import shutil
 import tempfile
-import threading
-from collections import OrderedDict
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -28,8 +26,6 @@ from .unpack import Unpacker
 if TYPE_CHECKING:
     from rbee_core import Job, ModelRef
 
-#: Resolutions kept, so that a job downloads the very manifest it was shown.
-_KEPT = 16
 #: Archives of so many bytes together are fetched to show what is in them.
 LOOK = 8 << 20
 #: Where archives lie until they are unpacked, in the model's folder; no file of an artifact may be in there.
@@ -49,10 +45,6 @@ class _Plan:
 
 class RegistryVendor:
     """Fetches models kept as artifacts in OCI registries, each layer verified against its digest."""
-
-    def __init__(self) -> None:
-        self._plans: OrderedDict[tuple[object, ...], _Plan] = OrderedDict()
-        self._lock = threading.Lock()
 
     @hookimpl
     def supports_model(self, ref: ModelRef) -> bool:
@@ -98,17 +90,7 @@ class RegistryVendor:
 
     def _plan(self, ref: ModelRef, job: Job) -> _Plan:
         """The manifest and what is wanted of it; the same for the whole of a job."""
-        options = job.options
-        key = (job.id, str(ref), options.revision, options.include, options.exclude)
-        with self._lock:
-            if key in self._plans:
-                return self._plans[key]
-        plan = _resolve(ref, job)
-        with self._lock:
-            self._plans[key] = plan
-            while len(self._plans) > _KEPT:
-                self._plans.popitem(last=False)
-        return plan
+        return job.once((self, str(ref)), lambda: _resolve(ref, job))
 
 
 def _resolve(ref: ModelRef, job: Job) -> _Plan:
