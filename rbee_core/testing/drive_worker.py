@@ -1,4 +1,4 @@
-"""The language-model worker started by hand, without rbee around it."""
+"""A worker started by hand, without rbee around it."""
 
 from __future__ import annotations
 
@@ -73,19 +73,20 @@ class Worker:
 
 @contextmanager
 def started_worker(
-    python: Path, folder: Path, *arguments: str, env: Mapping[str, str] | None = None
+    python: Path, folder: Path, *arguments: str, env: Mapping[str, str] | None = None, module: str = "rbee_worker_llm"
 ) -> Iterator[Worker]:
     """Start the worker and wait until its port is bound, not until it is ready; it is killed at the end.
 
     :param python: the interpreter of its environment.
     :param folder: for its log and its ready file.
+    :param module: the worker's package, as it lies in that environment.
     """
     folder.mkdir(parents=True, exist_ok=True)
     ready, log = folder / "ready.json", folder / "worker.log"
     ready.unlink(missing_ok=True)
     with log.open("wb") as output:
         process = subprocess.Popen(
-            [str(python), "-m", "rbee_worker_llm", "--ready-file", str(ready), *arguments],
+            [str(python), "-m", module, "--ready-file", str(ready), *arguments],
             stdin=subprocess.PIPE,
             stdout=output,
             stderr=subprocess.STDOUT,

@@ -20,6 +20,7 @@ from .environment import Environment, Tools, create_environment, find_uv, instal
 from .machine import detected_machine
 from .placeholders import fill
 from .recipe import own_files
+from .recipe_checks import included_package
 
 if TYPE_CHECKING:
     from ..jobs import Job
@@ -45,8 +46,7 @@ def build_pip_worker(
     tools = Tools(job, dest / LOG_NAME, time.monotonic() + recipe.build.timeout_s)
     environment = create_environment(dest / "env", tools)
     install(environment, pip.requirements, tools, index_url=pip.index_url, env=env)
-    if pip.include_self:
-        _copy_package(recipe, environment, tools)
+    _copy_packages(recipe, pip, environment, tools)
     versions = environment.versions(tools)
     _check(recipe, environment, tools)
     return WorkerBinary(
@@ -79,23 +79,31 @@ def _merged(shared: PipBuild | None, own: PipBuild | None) -> PipBuild:
         requirements=[*shared.requirements, *own.requirements],
         index_url=own.index_url or shared.index_url,
         include_self=own.include_self or shared.include_self,
+        include_packages=[*shared.include_packages, *own.include_packages],
     )
 
 
-def _copy_package(recipe: WorkerRecipe, environment: Environment, tools: Tools) -> None:
-    """Copy the package that carries the description, and note its version beside it."""
-    source = Path(recipe.location)
-    target = environment.site_packages(tools) / source.name
+def _copy_packages(recipe: WorkerRecipe, pip: PipBuild, environment: Environment, tools: Tools) -> None:
+    """Copy the package that carries the description, with its version noted beside it, and those that it names."""
+    sources = [Path(recipe.location)] if pip.include_self else []
+    sources += [folder for name in pip.include_packages if (folder := included_package(name)) is not None]
+    if not sources:
+        return
+    site_packages = environment.site_packages(tools)
+    source = sources[0]
     try:
-        for path in own_files(source):
-            copy = target / path.relative_to(source)
-            copy.parent.mkdir(parents=True, exist_ok=True)
-            shutil.copyfile(path, copy)
-        (target / "VERSION").write_text(recipe.version + "\n", encoding="utf-8")
+        for source in sources:
+            for path in own_files(source):
+                copy = site_packages / source.name / path.relative_to(source)
+                copy.parent.mkdir(parents=True, exist_ok=True)
+                shutil.copyfile(path, copy)
+        if pip.include_self:
+            note = site_packages / Path(recipe.location).name / "VERSION"
+            note.write_text(recipe.version + "\n", encoding="utf-8")
     except OSError as error:
         raise RbeeError(
             ErrorCode.BUILD_FAILED,
-            f"The build could not copy the worker's package from {source}: {error}",
+            f"The build could not copy the package {source}: {error}",
             f"The whole log: {tools.log}",
         ) from None
 

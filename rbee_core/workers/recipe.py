@@ -10,7 +10,7 @@ from typing import Any, Literal
 
 from ..contracts.recipe import WorkerRecipe
 from ..errors import ErrorCode, RbeeError
-from .recipe_checks import Problem, check_meaning, check_shape
+from .recipe_checks import Problem, check_meaning, check_shape, included_package
 from .recipe_version import find_version
 
 #: The file's name in a worker's folder.
@@ -105,12 +105,15 @@ def _build(
 
 
 def recipe_digest(raw: bytes, folder: Path, table: dict[str, Any]) -> str:
-    """What a build depends on: the description, and the package's files where they are installed with it."""
+    """What a build depends on: the description, and the files of the packages that are copied in with it."""
     hasher = hashlib.sha256(raw)
-    sections = [table.get("build", {}), *table.get("backend", {}).values()]
-    if any(section.get("pip", {}).get("include_self") for section in sections):
-        for path in own_files(folder):
-            name = path.relative_to(folder).as_posix()
+    tables = [section.get("pip", {}) for section in (table.get("build", {}), *table.get("backend", {}).values())]
+    folders = [folder] if any(pip.get("include_self") for pip in tables) else []
+    named = sorted({name for pip in tables for name in pip.get("include_packages", [])})
+    folders += [found for name in named if (found := included_package(name)) is not None]
+    for package in folders:
+        for path in own_files(package):
+            name = path.relative_to(package).as_posix() if package == folder else path.relative_to(package.parent)
             hasher.update(f"\0{name}\0".encode() + hashlib.sha256(path.read_bytes()).digest())
     return f"sha256:{hasher.hexdigest()}"
 

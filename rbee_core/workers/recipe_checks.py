@@ -210,7 +210,21 @@ def _check_pip(recipe: WorkerRecipe, folder: Path) -> list[Problem]:
             problems.append(Problem(f"{where}.index_url", "allowed: an http(s) address without credentials"))
         if pip and pip.include_self and not (folder / "__init__.py").is_file():
             problems.append(Problem(f"{where}.include_self", "is true, but worker.toml does not lie in a package"))
+        for name in pip.include_packages if pip else []:
+            if included_package(name) is None:
+                problems.append(Problem(f"{where}.include_packages", f"names {name!r}, which is not installed here"))
     return problems
+
+
+def included_package(name: str) -> Path | None:
+    """The folder of a package that is installed beside rbee, by its import name; found, not imported."""
+    from importlib.util import find_spec
+
+    if not name.isidentifier():  # with dots in it, its parent would be imported
+        return None
+    spec = find_spec(name)
+    places = list(spec.submodule_search_locations or []) if spec is not None else []
+    return Path(places[0]) if places else None
 
 
 def _check_run(recipe: WorkerRecipe) -> list[Problem]:

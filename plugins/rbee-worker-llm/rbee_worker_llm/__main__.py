@@ -2,64 +2,55 @@
 
 from __future__ import annotations
 
-import logging
+import os
 import sys
-from collections.abc import Callable, Coroutine
+from pathlib import Path
 from typing import Any
 
+from rbee_worker_kit.program import Program, main
+from rbee_worker_kit.settings import Settings
 
-def main(argv: list[str]) -> int:
-    """:returns: the exit status."""
-    logging.basicConfig(stream=sys.stderr, level=logging.INFO, format="%(asctime)s %(levelname)s %(message)s")
-    if argv == ["--check"]:
-        return _check()
-    if argv == ["--openapi"]:
-        return _openapi()
-    from .settings import parse
-
-    settings = parse(argv)
-    from .lifecycle import serve
-
-    return _runner()(serve(settings))
+#: The first is the default.
+KV_TYPES = ("f16", "f32", "bf16", "q8_0", "q5_1", "q5_0", "q4_1", "q4_0", "iq4_nl")
+#: Weights that make one more thread worth its synchronisation: a tiny model is quickest on one.
+BYTES_PER_THREAD = 16 << 20
+#: Mebibytes of RAM the engine may keep old prompts' states in, so that a chat's next turn need not compute them again.
+PROMPT_CACHE_MIB = 256
 
 
-def _check() -> int:
-    """Load all that a worker needs, the engine included; what is missing is the traceback's last line."""
+def _configure(settings: Settings) -> dict[str, Any]:
+    """What ``engine_child.py`` is told besides the common part."""
+    return {
+        "kv_type": settings.kv_type,
+        "threads": settings.threads or default_threads(settings.model),
+        "prompt_cache_mib": PROMPT_CACHE_MIB,
+    }
+
+
+def default_threads(model: Path) -> int:
+    """How many threads pay off: as many as there are cores for us, fewer where the weights are few."""
+    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    return max(1, min(cores, model.stat().st_size // BYTES_PER_THREAD))
+
+
+def _check() -> str:
     import xllamacpp
 
-    from . import lifecycle, web  # noqa: F401
-
-    sys.stdout.write(f"{xllamacpp.__version__}\n")
-    return 0
+    return str(xllamacpp.__version__)
 
 
-def _openapi() -> int:
-    """Print the OpenAPI document as JSON."""
-    import json
-    from pathlib import Path
-
-    from .api import create_app
-    from .settings import Settings
-    from .state import State
-
-    settings = Settings(
-        Path("model.gguf"), "model", "worker", "CPU-0", "127.0.0.1", 0, 1, 1, "f16", 1, None, None, None
-    )
-    sys.stdout.write(json.dumps(create_app(settings, State()).openapi(), indent=2) + "\n")
-    return 0
-
-
-def _runner() -> Callable[[Coroutine[Any, Any, int]], int]:
-    """What runs the event loop: uvloop's where there is one."""
-    try:
-        import uvloop
-    except ImportError:  # Windows has none
-        import asyncio
-
-        return asyncio.run
-    run: Callable[[Coroutine[Any, Any, int]], int] = uvloop.run
-    return run
-
+PROGRAM = Program(
+    package="rbee_worker_llm",
+    implementation="rbee-worker-llm",
+    description="The language-model worker of rbee: GGUF models behind an OpenAI-compatible server, on llama.cpp.",
+    worker_id="llm-worker",
+    child="rbee_worker_llm.engine_child",
+    model_is="file",
+    model_help="the GGUF file; of a split model its first part",
+    configure=_configure,
+    check=_check,
+    kv_types=KV_TYPES,
+)
 
 if __name__ == "__main__":
-    sys.exit(main(sys.argv[1:]))
+    sys.exit(main(PROGRAM, sys.argv[1:]))

@@ -14,10 +14,9 @@ import tempfile
 from dataclasses import dataclass
 from pathlib import Path
 
+from .program import Program
 from .settings import QUEUE, Settings
 
-#: Mebibytes of RAM the engine may keep old prompts' states in, so that a chat's next turn need not compute them again.
-PROMPT_CACHE_MIB = 256
 #: What fits into ``sockaddr_un`` everywhere (104 bytes on macOS, 108 on Linux), with room for the end mark.
 _MAX_SOCKET_PATH = 100
 #: How the folder of the engine's socket is called; the front's process id follows.
@@ -30,33 +29,35 @@ class EngineError(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Address:
-    """Where the engine listens: a Unix socket's path, or a TCP port of the loopback interface."""
+    """Where an engine listens: a Unix socket's path, or a TCP port of the loopback interface."""
 
     path: str | None
     port: int
 
 
 class Engine:
-    """llama.cpp in a process of its own.
+    """An engine in a process of its own (``child.py``).
 
     Its address is private twice over: a Unix socket in a folder only we may enter (where there are such sockets), and a
     random key, so that nobody reaches the engine past the front's own API key.
     """
 
-    def __init__(self, settings: Settings) -> None:
+    def __init__(self, program: Program, settings: Settings) -> None:
+        self._program = program
         self._settings = settings
         self._process: asyncio.subprocess.Process | None = None
         _remove_leftovers()
         self._folder = Path(tempfile.mkdtemp(prefix=f"{_FOLDER}{os.getpid()}-"))
         self.key = secrets.token_urlsafe(24)
         self.address = Address(None, 0)
+        self.tasks = frozenset[str]()
 
     async def spawn(self) -> None:
         """Start the process; it begins to load the model."""
         self._process = await asyncio.create_subprocess_exec(
             sys.executable,
             "-m",
-            f"{__package__}.engine_child",
+            self._program.child,
             stdin=asyncio.subprocess.PIPE,
             stdout=asyncio.subprocess.PIPE,
             env={**os.environ, "RBEE_FRONT_PID": str(os.getpid())},
@@ -79,6 +80,7 @@ class Engine:
         if "error" in answer:
             raise EngineError(f"The engine cannot load {self._settings.model}: {answer['error']}")
         self.address = _parse_address(answer["address"])
+        self.tasks = frozenset(answer["tasks"])
 
     def _config(self) -> dict[str, object]:
         settings = self._settings
@@ -87,12 +89,10 @@ class Engine:
             "model_id": settings.model_id,
             "context": settings.context,
             "parallel": settings.parallel,
-            "kv_type": settings.kv_type,
-            "threads": settings.threads,
-            "prompt_cache_mib": PROMPT_CACHE_MIB,
             "connections": settings.parallel + QUEUE + 2,
             "key": self.key,
             "listen": self._listen_on(),
+            **self._program.configure(settings),
         }
 
     def _listen_on(self) -> str:

@@ -11,18 +11,25 @@ import signal
 import socket
 import threading
 
-from .engine import Engine, EngineError
+from .process import Engine, EngineError
+from .program import Program
 from .settings import DRAIN_SECONDS, QUEUE, Settings
 from .state import State
 from .upstream import Upstream, UpstreamError
 
-log = logging.getLogger("rbee_worker_llm")
+#: What is asked once before the worker counts as ready, for each task the engine can do.
+_PROBES = {
+    "completion": ("/v1/completions", b'{"prompt":"a","max_tokens":1,"cache_prompt":false}'),
+    "embedding": ("/v1/embeddings", b'{"input":"a"}'),
+}
+
+log = logging.getLogger("rbee_worker_kit")
 
 
-async def serve(settings: Settings) -> int:
-    """Run the worker until it is told to stop.
+async def serve(program: Program, settings: Settings) -> int:
+    """Run the worker until it is told to stop, or was idle for as long as it may be.
 
-    :returns: the exit status: 0 when told to stop, 1 when the engine failed.
+    :returns: the exit status: 0 when told to stop or idle, 1 when the engine failed.
     """
     listener = _bind(settings)
     state = State()
@@ -30,13 +37,13 @@ async def serve(settings: Settings) -> int:
     _report(settings, state.port)
     stop = asyncio.Event()
     _listen_for_the_end(settings, stop)
-    engine = Engine(settings)
+    engine = Engine(program, settings)
     try:
         # The engine begins to load while the HTTP server is still being imported.
         await engine.spawn()
         from .web import http_server
 
-        server = http_server(settings, state)
+        server = http_server(program, settings, state)
         serving = asyncio.create_task(server.serve(sockets=[listener]))
         try:
             return await _live(settings, state, engine, stop)
@@ -63,7 +70,9 @@ async def _live(settings: Settings, state: State, engine: Engine, stop: asyncio.
         return 1
     log.info("ready on http://%s:%d", settings.host, state.port)
     ended = asyncio.create_task(engine.ended())
-    await asyncio.wait({ended, stopped}, return_when=asyncio.FIRST_COMPLETED)
+    idle = asyncio.create_task(_idle(settings, state))
+    await asyncio.wait({ended, stopped, idle}, return_when=asyncio.FIRST_COMPLETED)
+    idle.cancel()
     if ended.done():
         log.error("The engine %s", ended.result())
         return 1
@@ -71,14 +80,27 @@ async def _live(settings: Settings, state: State, engine: Engine, stop: asyncio.
     return 0
 
 
+async def _idle(settings: Settings, state: State) -> None:
+    """Wait until the worker was idle for as long as it may be: without a limit, forever."""
+    if settings.idle_timeout is None:
+        await asyncio.Event().wait()
+        return
+    state.asked()  # the time counts from here, and not from the start
+    await state.idle_for(settings.idle_timeout)
+    log.info("stopping: no request for %g s (--idle-timeout)", settings.idle_timeout)
+
+
 async def _start(settings: Settings, state: State, engine: Engine) -> None:
     log.info("loading %s", settings.model)
     await engine.loaded()
     upstream = Upstream(engine.address, engine.key, settings.parallel + QUEUE)
-    probe = await upstream.post("/v1/completions", b'{"prompt":"a","max_tokens":1,"cache_prompt":false}')
-    if await probe.status() != 200:
-        raise EngineError(f"The engine loaded the model but cannot answer: {(await probe.body())[:500]!r}")
-    await probe.body()
+    for task in sorted(engine.tasks):
+        path, question = _PROBES[task]
+        probe = await upstream.post(path, question)
+        if await probe.status() != 200:
+            raise EngineError(f"The engine loaded the model but cannot answer: {(await probe.body())[:500]!r}")
+        await probe.body()
+    state.tasks = engine.tasks
     state.upstream = upstream
 
 

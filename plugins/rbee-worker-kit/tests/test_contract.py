@@ -1,4 +1,4 @@
-"""What the worker restates of rbee's is what rbee says; its OpenAPI document is the one in ``docs/``."""
+"""What workers restate of rbee's is what rbee says; its OpenAPI document is the one in ``docs/``."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import importlib.util
 from pathlib import Path
 from typing import Any
 
-from rbee_worker_llm.contract import WorkerInfo, WorkerStatus
+from rbee_worker_kit.contract import WorkerInfo, WorkerStatus
 
 from rbee_core import contracts
 
@@ -21,7 +21,7 @@ def _bare(schema: Any) -> Any:
     return schema
 
 
-def test_the_workers_contract_is_the_cores() -> None:
+def test_the_contract_of_workers_is_the_cores() -> None:
     assert _bare(WorkerInfo.model_json_schema()) == _bare(contracts.WorkerInfo.model_json_schema())
     assert list(WorkerStatus) == list(contracts.WorkerStatus)
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 
@@ -17,11 +18,13 @@ class State:
 
     def __init__(self) -> None:
         self.upstream: Upstream | None = None
+        self.tasks = frozenset[str]()
         self.port = 0
         self.requests = 0
         self.is_stopping = False
         self._idle = asyncio.Event()
         self._idle.set()
+        self._last_asked = time.monotonic()
 
     @property
     def status(self) -> WorkerStatus:
@@ -43,6 +46,10 @@ class State:
             raise loading()
         return self.upstream
 
+    def asked(self) -> None:
+        """Somebody wants something of the model now: the worker is not idle, whatever the answer will be."""
+        self._last_asked = time.monotonic()
+
     @contextmanager
     def request(self) -> Iterator[None]:
         """Count one request in hand.
@@ -57,9 +64,19 @@ class State:
             yield
         finally:
             self.requests -= 1
+            self.asked()
             if not self.requests:
                 self._idle.set()
 
     async def idle(self) -> None:
         """Wait until no request is in hand."""
         await self._idle.wait()
+
+    async def idle_for(self, seconds: float) -> None:
+        """Wait until for so long no request was in hand and none came."""
+        while True:
+            await self.idle()
+            missing = self._last_asked + seconds - time.monotonic()
+            if missing <= 0:
+                return
+            await asyncio.sleep(missing)

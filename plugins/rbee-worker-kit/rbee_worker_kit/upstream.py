@@ -12,7 +12,7 @@ from typing import cast
 
 import httptools
 
-from .engine import Address
+from .process import Address
 
 #: Bytes waiting for a slow client before the engine is made to wait.
 _HIGH_WATER = 1 << 20

@@ -8,6 +8,7 @@ from collections.abc import Iterator
 import uvicorn
 
 from .api import create_app
+from .program import Program
 from .settings import Settings
 from .state import State
 
@@ -20,11 +21,11 @@ class Server(uvicorn.Server):
         yield
 
 
-def http_server(settings: Settings, state: State) -> Server:
+def http_server(program: Program, settings: Settings, state: State) -> Server:
     """The server for one loaded model; ``serve(sockets=[…])`` runs it."""
     return Server(
         uvicorn.Config(
-            create_app(settings, state),
+            create_app(program, settings, state),
             log_config=None,
             access_log=False,
             lifespan="off",

@@ -1,7 +1,7 @@
 """Request bodies: the fields of OpenAI's API that the engine honours, checked here so that a mistake is named.
 
-Fields that are not listed are passed on to the engine as they are (llama.cpp knows many more: ``top_k``, ``min_p``,
-``grammar``, …).
+Fields that are not listed are passed on to the engine as they are, which may know more (``top_k``, ``min_p``,
+``grammar``).
 """
 
 from __future__ import annotations
@@ -21,12 +21,17 @@ class StreamOptions(BaseModel):
     include_usage: bool = False
 
 
-class Generation(BaseModel):
-    """What both kinds of completion share."""
+class Asked(BaseModel):
+    """What all requests to the model share."""
 
     model_config = ConfigDict(extra="allow")
 
     model: str | None = Field(default=None, description="the id of the loaded model, or left out")
+
+
+class Generation(Asked):
+    """What both kinds of completion share."""
+
     stream: bool | None = None
     stream_options: StreamOptions | None = None
     max_tokens: int | None = Field(default=None, ge=1)
@@ -62,3 +67,14 @@ class ChatCompletionRequest(Generation):
     max_completion_tokens: int | None = Field(default=None, ge=1)
     logprobs: bool | None = None
     top_logprobs: int | None = Field(default=None, ge=0, le=20)
+
+
+class EmbeddingRequest(Asked):
+    """``POST /v1/embeddings``."""
+
+    input: str | list[str] | list[int] | list[list[int]] = Field(min_length=1)
+    encoding_format: Literal["float", "base64"] | None = None
+
+
+#: All bodies there are.
+BODIES: tuple[type[Asked], ...] = (CompletionRequest, ChatCompletionRequest, EmbeddingRequest)

@@ -60,12 +60,23 @@ def loading() -> ApiError:
 
 
 def from_engine(status: int, body: bytes) -> ApiError:
-    """The engine's own refusal, in our shape: its ``code`` repeats the status, its ``type`` says what it is."""
+    """The engine's own refusal, in our shape.
+
+    llama.cpp's has a ``type`` that says what it is, and a ``code`` that repeats the status; an engine of ours says it
+    all in OpenAI's own words.
+    """
     try:
         error: dict[str, Any] = json.loads(body)["error"]
         message, kind = str(error["message"]), str(error.get("type") or "invalid_request_error")
-    except (ValueError, KeyError, TypeError):
+        param, code = error.get("param"), error.get("code")
+    except (ValueError, KeyError, TypeError, AttributeError):
         return ApiError(502, "The engine gave no readable answer.", type="server_error", code="engine_error")
     if kind == "exceed_context_size_error":
         return ApiError(status, message, code="context_length_exceeded", param="messages")
-    return ApiError(status, message, type=kind)
+    return ApiError(
+        status,
+        message,
+        type=kind,
+        param=param if isinstance(param, str) else None,
+        code=code if isinstance(code, str) else None,
+    )
