@@ -11,6 +11,7 @@ from rbee_core.contracts import DownloadResult, ManifestFile, ModelManifest
 if TYPE_CHECKING:
     from rbee_core import Job, ModelRef
     from rbee_core.contracts import Digest
+    from rbee_core.transfer import Source
     from rbee_core.transfer.http import HttpClient
 
     from .remote import RemoteFile
@@ -43,30 +44,26 @@ class HttpVendor:
         """
         from rbee_core.names import safe_join
         from rbee_core.transfer import Tally, receive_all
-        from rbee_core.transfer.http import http_source
-
-        from .remote import refusal
 
         with _client(ref, job) as client:
             found = self._look(ref, job, client)
-            sources = [
-                http_source(
-                    file.name,
-                    file.url,
-                    client=client,
-                    headers=file.headers,
-                    size=file.size,
-                    digest=file.digest,
-                    identity=file.identity,
-                    expect=file.validator,
-                    refused=refusal(file.url, bool(file.headers)),
-                )
-                for file in found
-            ]
+            sources = [_source(file, client) for file in found]
             sizes = [file.size for file in found]
             tally = Tally(job, total=sum(size or 0 for size in sizes) if None not in sizes else None)
             received = receive_all([(source, safe_join(dest, source.name)) for source in sources], tally)
         return DownloadResult(files=received, revision=_revision(found))
+
+    @hookimpl
+    def read_model(self, ref: ModelRef, name: str, start: int, length: int, job: Job) -> bytes | None:
+        """A part of one of the files that ``resolve_model`` found.
+
+        :raises RbeeError: as ``resolve_model``, and what `rbee_core.transfer.read_range` raises.
+        """
+        from rbee_core.transfer import read_range
+
+        with _client(ref, job) as client:
+            file = next((file for file in self._look(ref, job, client) if file.name == name), None)
+            return None if file is None else read_range(_source(file, client), start, length, job)
 
     def _look(self, ref: ModelRef, job: Job, client: HttpClient) -> list[RemoteFile]:
         """What the reference leads to; the same for the whole of a job."""
@@ -79,6 +76,24 @@ def _client(ref: ModelRef, job: Job) -> HttpClient:
     from rbee_core.transfer.http import HttpClient
 
     return HttpClient(job, plain=ref.scheme == "http")
+
+
+def _source(file: RemoteFile, client: HttpClient) -> Source:
+    from rbee_core.transfer.http import http_source
+
+    from .remote import refusal
+
+    return http_source(
+        file.name,
+        file.url,
+        client=client,
+        headers=file.headers,
+        size=file.size,
+        digest=file.digest,
+        identity=file.identity,
+        expect=file.validator,
+        refused=refusal(file.url, bool(file.headers)),
+    )
 
 
 def _sha256(file: RemoteFile) -> Digest | None:

@@ -55,6 +55,20 @@ class OracleVendor:
             received = receive_all([(bucket.source(item), safe_join(dest, item.name)) for item in found], tally)
         return DownloadResult(files=received, revision=_revision(found))
 
+    @hookimpl
+    def read_model(self, ref: ModelRef, name: str, start: int, length: int, job: Job) -> bytes | None:
+        """A part of one of the objects that ``resolve_model`` found, of the same version.
+
+        :raises RbeeError: as ``resolve_model``, and what `rbee_core.transfer.read_range` raises.
+        """
+        from rbee_core.transfer import read_range
+        from rbee_core.transfer.http import HttpClient
+
+        with HttpClient(job) as client:
+            bucket, found = self._look(ref, job, client)
+            item = next((item for item in found if item.name == name), None)
+            return None if item is None else read_range(bucket.source(item), start, length, job)
+
     def _look(self, ref: ModelRef, job: Job, client: HttpClient) -> tuple[OracleBucket, list[OracleObject]]:
         """What the reference leads to; the same for the whole of a job."""
         from rbee_core.transfer.buckets import find_objects

@@ -12,7 +12,7 @@ from rbee_core.contracts.job import Level
 from rbee_core.errors import ErrorCode, RbeeError
 from rbee_core.oci import SMALL, Manifest, Registry, wanted_version
 from rbee_core.selection import select
-from rbee_core.transfer import Tally, receive_all
+from rbee_core.transfer import Tally, read_range, receive_all
 
 from . import facts
 from .account import signer
@@ -67,6 +67,16 @@ class OllamaVendor:
         finally:
             plan.registry.close()
         return DownloadResult(files=received, revision=plan.manifest.digest, metadata=metadata)
+
+    @hookimpl
+    def read_model(self, ref: ModelRef, name: str, start: int, length: int, job: Job) -> bytes | None:
+        """A part of one of the layers that ``resolve_model`` named.
+
+        :raises RbeeError: as ``resolve_model``, and what `rbee_core.transfer.read_range` raises.
+        """
+        plan = self._plan(ref, job)
+        file = next((file for file in plan.files if file.name == name), None)
+        return None if file is None else read_range(plan.registry.blob(file.layer, name), start, length, job)
 
     def _plan(self, ref: ModelRef, job: Job) -> _Plan:
         """The manifest and the chosen files; the same for the whole of a job."""

@@ -16,7 +16,7 @@ from rbee_core.errors import ErrorCode, RbeeError
 from rbee_core.names import check_names
 from rbee_core.oci import SMALL, Manifest, Registry, locate, wanted_version
 from rbee_core.selection import missing_shards, select
-from rbee_core.transfer import Tally, receive_all
+from rbee_core.transfer import Tally, read_range, receive_all
 from rbee_core.units import human_size
 
 from .facts import of_config
@@ -87,6 +87,16 @@ class RegistryVendor:
         files += _unpack(plan, packed, dest, tally)
         _require_complete(str(ref), [file.name for file in files])
         return DownloadResult(files=files, revision=plan.manifest.digest, metadata=plan.metadata)
+
+    @hookimpl
+    def read_model(self, ref: ModelRef, name: str, start: int, length: int, job: Job) -> bytes | None:
+        """A part of one of the layers; ``None`` for what is in an archive.
+
+        :raises RbeeError: as ``resolve_model``, and what `rbee_core.transfer.read_range` raises.
+        """
+        plan = self._plan(ref, job)
+        file = next((file for file in plan.files if file.name == name), None)
+        return None if file is None else read_range(plan.registry.blob(file.layer, name), start, length, job)
 
     def _plan(self, ref: ModelRef, job: Job) -> _Plan:
         """The manifest and what is wanted of it; the same for the whole of a job."""
