@@ -1,4 +1,4 @@
-"""One file of one commit as a source: over rbee's own connections, in ranges, from wherever the Hub redirects to."""
+"""The files of one commit as sources: over rbee's own connections, in ranges, from wherever the Hub keeps them."""
 
 from __future__ import annotations
 
@@ -12,6 +12,7 @@ from rbee_core.transfer import Source
 from rbee_core.transfer.http import HttpClient, http_source
 
 from .refusals import refusal
+from .xet import Cas, XetFile, xet_source
 
 if TYPE_CHECKING:
     from rbee_core import Job
@@ -25,8 +26,15 @@ def http_client(hub: Hub, job: Job) -> HttpClient:
     return HttpClient(job, plain=hub.endpoint.startswith("http://"))
 
 
+def remote_files(hub: Hub, client: HttpClient, plan: Repository, job: Job) -> list[Source]:
+    """The plan's files: from Xet storage those that are there, the others over plain HTTP."""
+    cas = Cas(client, job, hub.xet_token_url(plan.repo, plan.commit), hub.headers)
+    sources = [(file, remote_file(hub, client, plan, file)) for file in plan.files]
+    return [xet_source(XetFile(file.xet, cas, source)) if file.xet else source for file, source in sources]
+
+
 def remote_file(hub: Hub, client: HttpClient, plan: Repository, file: RepoFile) -> Source:
-    """A file of the plan's commit, held against the digest that the commit has for it."""
+    """A file of the plan's commit over plain HTTP, held against the digest that the commit has for it."""
     url = hub.url(plan.repo, plan.commit, file.path)
 
     def refused(status: int, headers: Mapping[str, str], body: bytes, where: str) -> RbeeError | OSError:

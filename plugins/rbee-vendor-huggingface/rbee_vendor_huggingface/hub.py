@@ -29,6 +29,7 @@ _MAX_FILES = 100_000
 _TRIES = 3
 _COMMIT = re.compile(r"[0-9a-f]{40}|[0-9a-f]{64}")
 _SHA1 = re.compile(r"[0-9a-f]{40}")
+_XET = re.compile(r"[0-9a-f]{64}")
 
 
 class Hub:
@@ -47,6 +48,7 @@ class Hub:
             logging.getLogger("huggingface_hub").setLevel(logging.ERROR)  # what goes wrong is told through the job
         self._job = job
         self.endpoint = constants.ENDPOINT
+        self._uses_xet = not constants.HF_HUB_DISABLE_XET
         self._require_online(constants.is_offline_mode())
         self.headers = self._checked(build_hf_headers(library_name="rbee", library_version=__version__))
 
@@ -66,6 +68,14 @@ class Hub:
         from huggingface_hub import hf_hub_url
 
         return hf_hub_url(repo, path, revision=commit)
+
+    def xet_token_url(self, repo: str, commit: str) -> str:
+        """Where the Hub gives tokens for a commit's files in Xet storage (https://huggingface.co/docs/xet/auth)."""
+        from huggingface_hub.utils._xet import XetTokenType, xet_connection_info_refresh_url
+
+        return xet_connection_info_refresh_url(
+            token_type=XetTokenType.READ, repo_id=repo, repo_type="model", revision=commit
+        )
 
     def repository(self, repo: str, revision: str | None) -> Repository:
         """What a repository holds at a branch, tag or commit (its main branch, if none is given).
@@ -131,7 +141,9 @@ class Hub:
         except ValueError:
             raise self._not_the_hub() from None
         plain = sha256 is None and isinstance(item.blob_id, str) and _SHA1.fullmatch(item.blob_id)
-        return RepoFile(item.path, size, sha256, item.blob_id if plain else None)
+        stored = sha256 is not None and isinstance(item.xet_hash, str) and _XET.fullmatch(item.xet_hash)
+        xet = item.xet_hash if stored and self._uses_xet else None
+        return RepoFile(item.path, size, sha256, item.blob_id if plain else None, xet)
 
     def _checked(self, headers: dict[str, str]) -> dict[str, str]:
         token = headers.get("authorization", "")

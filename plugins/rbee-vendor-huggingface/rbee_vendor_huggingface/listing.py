@@ -21,12 +21,14 @@ class RepoFile:
     """One file of a repository: its path there, its size in bytes, and its digest.
 
     ``sha256`` is known for files in large-file storage; the others have ``blob_id``, the sha1 git gives a blob.
+    ``xet`` is the name by which Xet storage knows the file (64 hex digits), if it is there.
     """
 
     path: str
     size: int
     sha256: Digest | None = None
     blob_id: str | None = None
+    xet: str | None = None
 
     @property
     def name(self) -> str:

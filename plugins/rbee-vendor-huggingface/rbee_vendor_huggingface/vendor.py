@@ -55,15 +55,15 @@ class HuggingFaceVendor:
 
         :raises RbeeError: as ``resolve_model``, and what `rbee_core.transfer.receive` raises.
         """
-        from .fetch import http_client, remote_file
+        from .fetch import http_client, remote_files
         from .hub import Hub
 
         hub = Hub(job)
         plan = self._plan(ref, job, hub)
         tally = Tally(job, total=sum(file.size for file in plan.files))
         with http_client(hub, job) as client:
-            files = [(remote_file(hub, client, plan, file), dest / file.path) for file in plan.files]
-            received = receive_all(files, tally)
+            sources = remote_files(hub, client, plan, job)
+            received = receive_all([(source, dest / source.name) for source in sources], tally)
         return DownloadResult(files=received, revision=plan.commit, metadata=plan.metadata)
 
     def _plan(self, ref: ModelRef, job: Job, hub: Hub) -> Repository:

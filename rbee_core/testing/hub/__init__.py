@@ -1,7 +1,8 @@
-"""A Hugging Face Hub on this machine: the API as the real client uses it, a delivery network, faults on demand."""
+"""A Hugging Face Hub on this machine: its API as the real client uses it, delivery network, Xet storage, faults."""
 
 from .faults import Fault
 from .repos import FakeRepo
 from .server import TOKEN, FakeHub, Seen
+from .xet import XetStore
 
-__all__ = ["TOKEN", "FakeHub", "FakeRepo", "Fault", "Seen"]
+__all__ = ["TOKEN", "FakeHub", "FakeRepo", "Fault", "Seen", "XetStore"]

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from .server import FakeHub
 
 _PIECE = 1 << 16
-_RANGE = re.compile(r"bytes=(\d+)-(\d*)")
+RANGE = re.compile(r"bytes=(\d+)-(\d*)")
 
 
 class Handler(BaseHTTPRequestHandler):
@@ -69,7 +69,7 @@ class Handler(BaseHTTPRequestHandler):
         fault, data = self.fault, file.data
         if fault.corrupt:
             data = bytes(byte ^ 0x55 for byte in data)
-        asked = _RANGE.fullmatch(self.headers.get("Range", ""))
+        asked = RANGE.fullmatch(self.headers.get("Range", ""))
         fresh = self.headers.get("If-Range") in (None, file.etag)
         start, end, status = 0, len(data), 200
         if asked and fresh and not fault.ignore_range:
@@ -160,7 +160,9 @@ class HubHandler(Handler):
         commit = self._commit(repo, revision)
         if commit is None:
             return
-        if verb == "revision":
+        if verb == "xet-read-token":
+            self._xet_token()
+        elif verb == "revision":
             self.json(repo.info(commit, blobs="blobs" in query))
         elif verb == "tree":
             self._tree(repo, commit, query)
@@ -204,9 +206,18 @@ class HubHandler(Handler):
             self.send_file(file, headers)
             return
         headers |= {"X-Linked-Etag": file.etag, "X-Linked-Size": str(len(file.data))}
+        if repo.xet is not None:
+            token = f"{self.hub.url}/api/models/{name}/xet-read-token/{commit}"
+            headers |= {"X-Xet-Hash": repo.xet.add(file.data), "Link": f'<{token}>; rel="xet-auth"'}
         front = self.hub.cdn_front or self.hub.cdn_url
         signed = f"{front}/{quote(f'{name}/{commit}/{path}')}?X-Amz-Signature=0123&Expires=1"
         self.reply(302, b"", {**headers, "Location": signed})
+
+    def _xet_token(self) -> None:
+        """A token for Xet storage, in the body and in headers, as the Hub gives it."""
+        found = self.hub.xet.lie("token", self.hub.xet_access())
+        names = {"casUrl": "X-Xet-Cas-Url", "accessToken": "X-Xet-Access-Token", "exp": "X-Xet-Token-Expiration"}
+        self.json(found, {names[key]: str(value) for key, value in found.items() if key in names})
 
     # --- who may see what -------------------------------------------------------------------------------------------
 

@@ -6,7 +6,10 @@ import hashlib
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
-from typing import Any
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from .xet import XetStore
 
 #: What goes into large-file storage, by name (as the Hub's usual ``.gitattributes`` says).
 _LARGE = (".gguf", ".safetensors", ".bin", ".pt", ".pth", ".ckpt", ".onnx", ".model")
@@ -56,7 +59,8 @@ class FakeRepo:
     """One model repository.
 
     ``private``: invisible without a token. ``gated``: listed for everybody, its files only for ``granted`` tokens.
-    ``listing`` overrides entries of the tree (path → replaced fields), to tell lies.
+    ``listing`` overrides entries of the tree (path → replaced fields), to tell lies. ``xet`` is where its
+    large files lie, if they do.
     """
 
     name: str
@@ -67,6 +71,7 @@ class FakeRepo:
     listing: dict[str, dict[str, Any]] = field(default_factory=dict)
     commits: dict[str, dict[str, FakeFile]] = field(default_factory=dict)
     branches: dict[str, str] = field(default_factory=dict)
+    xet: XetStore | None = None
 
     def commit(self, files: Mapping[str, bytes], branch: str = "main") -> str:
         """Put these files, and no others, on a branch; returns the commit."""
@@ -116,5 +121,6 @@ class FakeRepo:
             {"type": "directory", "path": folder, "size": 0, "oid": "1" * 40} for folder in sorted(folders)
         ]
         for path, file in files.items():
-            entries.append(file.listed() | self.listing.get(path, {}))
+            stored = {"xetHash": self.xet.add(file.data)} if self.xet is not None and file.lfs else {}
+            entries.append(file.listed() | stored | self.listing.get(path, {}))
         return entries

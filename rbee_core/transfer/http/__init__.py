@@ -8,8 +8,9 @@
 """
 
 from .answers import Refused, Response
+from .body import Body
 from .client import HttpClient
 from .exchange import Probe
 from .source import http_source
 
-__all__ = ["HttpClient", "Probe", "Refused", "Response", "http_source"]
+__all__ = ["Body", "HttpClient", "Probe", "Refused", "Response", "http_source"]
