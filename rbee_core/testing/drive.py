@@ -70,11 +70,10 @@ def main(hook: str, text: str, dest: str, settings: str) -> dict[str, Any]:
         retry.BACKOFF = wanted["backoff"]
     try:
         ref = ModelRef.parse(text)
-        (entry,) = [e for e in entry_points(group="rbee.vendors") if e.name == ref.scheme]
-        vendor = entry.load()()
+        entries = [entry for entry in entry_points(group="rbee.vendors") if entry.name == ref.scheme]
+        (vendor,) = [vendor for entry in entries if (vendor := entry.load()()).supports_model(ref)]
         if wanted["user"] is not None and hasattr(os, "geteuid") and os.geteuid() == 0:
             os.seteuid(wanted["user"])  # what is unreadable to others is readable to root
-        assert vendor.supports_model(ref)
         if hook == "read_model":
             parts = [
                 vendor.read_model(ref, name or _largest(vendor.resolve_model(ref, job)), start, length, job)
