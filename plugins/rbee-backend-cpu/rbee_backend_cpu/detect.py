@@ -6,9 +6,9 @@ import sys
 from pathlib import Path
 
 from rbee_core.contracts import Device
+from rbee_core.probing import read_kibibytes
 
 from .cgroups import memory_limits
-from .files import read_table, to_count
 from .processor import processor
 
 
@@ -42,9 +42,8 @@ def detect(root: Path = Path("/")) -> Device:
 def memory(root: Path = Path("/")) -> tuple[int, int]:
     """Bytes of memory in all, and free for a new process; the strictest of machine and control groups."""
     if sys.platform == "linux":
-        table = read_table(root / "proc/meminfo", ":")
-        total = _kibibytes(table.get("MemTotal"))
-        free = _kibibytes(table.get("MemAvailable"))
+        total = read_kibibytes(root / "proc/meminfo", "MemTotal")
+        free = read_kibibytes(root / "proc/meminfo", "MemAvailable")
     else:
         total = free = None
     if total is None or free is None:
@@ -56,8 +55,3 @@ def memory(root: Path = Path("/")) -> tuple[int, int]:
         for group in memory_limits(root):
             total, free = min(total, group.limit), min(free, group.free)
     return total, min(free, total)
-
-
-def _kibibytes(text: str | None) -> int | None:
-    count = to_count((text or "").removesuffix("kB"))
-    return None if count is None else count * 1024

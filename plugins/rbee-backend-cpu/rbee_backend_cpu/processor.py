@@ -9,8 +9,9 @@ import sys
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from rbee_core.probing import cpu_list, read_table, read_text, tidy
+
 from .cgroups import cpu_limit
-from .files import count_cpu_list, read_table, read_text
 
 #: Instruction sets that decide how fast a model runs, by the kernel's name for them; the value is what we call it.
 _FLAGS = {
@@ -54,12 +55,12 @@ def _linux(root: Path, architecture: str) -> Processor:
     known = [block for block in blocks if "processor" in block]
     logical = len(known) or os.cpu_count() or 1
     cores = {(b.get("physical id", "0"), b["core id"]) for b in known if "core id" in b}
-    allowed = count_cpu_list(read_table(root / "proc/self/status", ":").get("Cpus_allowed_list"))
+    allowed = len(cpu_list(read_table(root / "proc/self/status", ":").get("Cpus_allowed_list")))
     usable = min(n for n in (logical, allowed, cpu_limit(root)) if n)
     name = next((b[key] for key in ("model name", "Model", "cpu model", "Hardware") for b in blocks if b.get(key)), "")
     flags = {flag for b in blocks[:1] for key in ("flags", "Features") for flag in b.get(key, "").split()}
     physical = min(len(cores) or logical, logical)
-    return Processor(_tidy(name) or architecture, physical, logical, usable, architecture, _features(flags))
+    return Processor(tidy(name) or architecture, physical, logical, usable, architecture, _features(flags))
 
 
 def _cpuinfo(root: Path) -> list[dict[str, str]]:
@@ -76,10 +77,6 @@ def _features(flags: set[str]) -> list[str]:
     return sorted({_FLAGS[flag] for flag in flags if flag in _FLAGS})
 
 
-def _tidy(name: str) -> str:
-    return " ".join("".join(c if c.isprintable() else " " for c in name).split())[:200]
-
-
 def _elsewhere(architecture: str) -> Processor:
     import psutil
 
@@ -93,7 +90,7 @@ def _elsewhere(architecture: str) -> Processor:
         features = _features({"avx" if word == "avx1_0" else word for word in words})
         if architecture == "aarch64":
             features = ["dotprod", "fp16", "neon"]  # every Apple processor of this architecture has them
-    return Processor(_tidy(name) or architecture, physical, logical, logical, architecture, features)
+    return Processor(tidy(name) or architecture, physical, logical, logical, architecture, features)
 
 
 def _sysctl(*names: str) -> str:
