@@ -2,22 +2,32 @@
 
 from .describe import describe
 from .described import Described
-from .gguf import GgufHeader, read_gguf
+from .gguf import GgufHeader, GgufTensor, read_gguf, read_gguf_from
+from .gguf_parts import group_parts, is_cut, is_gguf_name, is_projector_name
 from .hf_config import HfConfig, read_config
 from .quant import quant_label
-from .reading import BadHeader
+from .ranged import RangedSource
+from .reading import UNKNOWN_SIZE, BadHeader
 from .safetensors import SafetensorsHeader, read_index, read_safetensors
 
 __all__ = [
+    "UNKNOWN_SIZE",
     "BadHeader",
     "Described",
     "GgufHeader",
+    "GgufTensor",
     "HfConfig",
+    "RangedSource",
     "SafetensorsHeader",
     "describe",
+    "group_parts",
+    "is_cut",
+    "is_gguf_name",
+    "is_projector_name",
     "quant_label",
     "read_config",
     "read_gguf",
+    "read_gguf_from",
     "read_index",
     "read_safetensors",
 ]

@@ -7,12 +7,14 @@ u32. Strings are a length and UTF-8 bytes; arrays are an u32 type, a count and t
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+from itertools import pairwise
 from pathlib import Path
 from struct import Struct
 from typing import Any
 
-from .reading import BadHeader, Cursor, open_plain
+from .ggml_types import tensor_bytes
+from .reading import BadHeader, Cursor, Source, open_plain
 
 MAGIC = b"GGUF"
 
@@ -32,13 +34,29 @@ _STRING, _ARRAY = 8, 9
 _SCALARS = {0: "B", 1: "b", 2: "H", 3: "h", 4: "I", 5: "i", 6: "f", 7: "?", 10: "Q", 11: "q", 12: "d"}
 
 
+@dataclass(frozen=True, slots=True)
+class GgufTensor:
+    """One tensor's place in a file: ``dims`` as ggml counts them (the row's length first), ``offset`` in the data part.
+
+    ``size`` is its bytes, or -1 where its ``kind`` (``ggml_type``) is unknown here and the next one's offset does not
+    tell either.
+    """
+
+    name: str
+    kind: int
+    dims: tuple[int, ...]
+    offset: int
+    size: int
+
+
 @dataclass(slots=True)
 class GgufHeader:
     """What a GGUF file says of itself.
 
     ``values`` holds scalars, texts of at most `MAX_TEXT` bytes and numeric arrays of at most `MAX_KEPT` elements;
     ``lengths`` the element count of every array and the byte count of every longer text. ``parameters`` is the number
-    of all tensors' elements, ``types`` that number by ggml type.
+    of all tensors' elements, ``types`` that number by ggml type. ``infos`` describes every tensor, where that was
+    asked.
     """
 
     version: int
@@ -48,6 +66,7 @@ class GgufHeader:
     tensors: int = 0
     parameters: int = 0
     types: dict[int, int] = field(default_factory=dict)
+    infos: list[GgufTensor] = field(default_factory=list)
 
     def text(self, key: str) -> str | None:
         """The value of that key if it is a text."""
@@ -60,18 +79,28 @@ class GgufHeader:
         return value if isinstance(value, int) and not isinstance(value, bool) else None
 
 
-def read_gguf(path: Path) -> GgufHeader:
+def read_gguf(path: Path, *, tensors: bool = False) -> GgufHeader:
     """Read a file's header; at most `MAX_HEADER` bytes are looked at, and none of the tensors.
 
+    :param tensors: describe every tensor in ``infos`` too.
     :raises BadHeader: it is no GGUF, of an unknown version, cut short, or its numbers are beyond all reason.
     """
     with open_plain(path) as (file, size):
-        return _Parser(Cursor(file, size, MAX_HEADER)).parse()
+        return read_gguf_from(file, size, tensors=tensors)
+
+
+def read_gguf_from(source: Source, size: int, *, tensors: bool = False) -> GgufHeader:
+    """As `read_gguf`, from anything that can be read at a place.
+
+    :param size: the file's length in bytes; `UNKNOWN_SIZE` where nobody knows it.
+    """
+    return _Parser(Cursor(source, size, MAX_HEADER), tensors).parse()
 
 
 class _Parser:
-    def __init__(self, cursor: Cursor) -> None:
+    def __init__(self, cursor: Cursor, tensors: bool) -> None:
         self.cursor = cursor
+        self.tensors = tensors
         self.strings = 0
 
     def parse(self) -> GgufHeader:
@@ -96,6 +125,8 @@ class _Parser:
             self._key_value(header)
         for _ in range(header.tensors):
             self._tensor(header)
+        if self.tensors:
+            _fill_sizes(header)
         return header
 
     def _bounded(self, count: int, limit: int, what: str) -> int:
@@ -163,11 +194,28 @@ class _Parser:
     # --- tensors ----------------------------------------------------------------------------------------------------
 
     def _tensor(self, header: GgufHeader) -> None:
-        self._name("a tensor's name")
+        name = self._name("a tensor's name")
         elements = 1
+        dims = []
         for _ in range(self._bounded(self.cursor.unpack(self.u32), 4, "dimensions of a tensor")):
-            elements *= self.cursor.unpack(self.count)
+            dims.append(self.cursor.unpack(self.count))
+            elements *= dims[-1]
         kind = self.cursor.unpack(self.u32)
-        self.cursor.unpack(self.u64)
+        offset = self.cursor.unpack(self.u64)
         header.parameters = self._bounded(header.parameters + elements, MAX_PARAMETERS, "parameters")
         header.types[kind] = header.types.get(kind, 0) + elements
+        if self.tensors:
+            header.infos.append(GgufTensor(name, kind, tuple(dims), offset, tensor_bytes(kind, dims)))
+
+
+def _fill_sizes(header: GgufHeader) -> None:
+    """Sizes of tensors of types unknown here, from where the next one begins."""
+    unknown = [number for number, info in enumerate(header.infos) if info.size < 0]
+    if not unknown:
+        return
+    starts = sorted({info.offset for info in header.infos})
+    following = dict(pairwise(starts))
+    for number in unknown:
+        info = header.infos[number]
+        if info.offset in following:
+            header.infos[number] = replace(info, size=following[info.offset] - info.offset)

@@ -2,19 +2,17 @@
 
 from __future__ import annotations
 
-import re
 from dataclasses import dataclass, field
 from pathlib import Path, PurePosixPath
 
 from ...contracts.model import ModelFormat
 from .described import MAX_FILES, Described
 from .gguf import MAGIC, GgufHeader, read_gguf
+from .gguf_parts import group_parts, is_cut, is_gguf_name, is_projector_name
 from .hf_config import architecture_name, count
 from .quant import file_type_name, main_type_name, quant_label
 from .reading import BadHeader, open_plain, printable
 
-_SHARD = re.compile(r"(?P<base>.+)-(?P<number>\d{5})-of-(?P<total>\d{5})\.gguf", re.IGNORECASE)
-_BYTE_SPLIT = re.compile(r"(?P<base>.+\.gguf)-(?P<number>\d{5})-of-(?P<total>\d{5})", re.IGNORECASE)
 #: Files of a GGUF repository that are not the model itself, by ``general.type``.
 _BESIDES = {"mmproj", "adapter", "imatrix"}
 # Files that are something else for sure, and need no look inside.
@@ -23,10 +21,9 @@ _OTHERS = {".bin", ".pt", ".pth", ".safetensors", ".onnx", ".json", ".txt", ".md
 
 def is_gguf(folder: Path, name: str) -> bool:
     """By its extension, or, for a file that has none anybody knows, by its first bytes."""
-    lower = name.lower()
-    if lower.endswith(".gguf") or _BYTE_SPLIT.fullmatch(name):
+    if is_gguf_name(name):
         return True
-    if PurePosixPath(lower).suffix in _OTHERS:
+    if PurePosixPath(name.lower()).suffix in _OTHERS:
         return False
     try:
         with open_plain(folder / name) as (file, _):
@@ -52,7 +49,7 @@ class _Gguf:
     @property
     def is_projector(self) -> bool:
         return (
-            "mmproj" in PurePosixPath(self.parts[0]).name.lower()
+            is_projector_name(self.parts[0])
             or self._type == "mmproj"
             or (self.first is not None and self.first.text("general.architecture") == "clip")
         )
@@ -67,7 +64,7 @@ class _Gguf:
 
 
 def describe_gguf(folder: Path, names: list[str]) -> Described:
-    models = _group(names)
+    models = [_Gguf(parts, total) for parts, total in group_parts(names)]
     for model in models:
         _read_headers(folder, model)
     # Of several models in one folder, the largest is the one; a projector or adapter only if there is nothing else.
@@ -85,25 +82,11 @@ def describe_gguf(folder: Path, names: list[str]) -> Described:
     return described
 
 
-def _group(names: list[str]) -> list[_Gguf]:
-    """Shards that belong together as one model; anything else a model of its own."""
-    shards: dict[tuple[str, str], list[str]] = {}
-    models = []
-    for name in names:
-        match = _SHARD.fullmatch(name) or _BYTE_SPLIT.fullmatch(name)
-        if match is not None and int(match["total"]) > 0:
-            shards.setdefault((match["base"], match["total"]), []).append(name)
-        else:
-            models.append(_Gguf([name]))
-    models += [_Gguf(parts, total=int(total)) for (_, total), parts in shards.items()]
-    return models
-
-
 def _read_headers(folder: Path, model: _Gguf) -> None:
     if (missing := model.total - len(model.parts)) > 0:
         model.problems.append(f"{missing} of its {model.total} parts are missing")
     # Cut by bytes, not into shards: only the first part has a header, which covers all of them.
-    cut = any(match for part in model.parts if (match := _BYTE_SPLIT.fullmatch(part) or _cut_shard(part)))
+    cut = any(is_cut(part) for part in model.parts)
     if cut:
         model.problems.append("it was split by bytes; an engine needs the parts joined into one file first")
     for part in model.parts[: 1 if cut else MAX_FILES]:
@@ -118,11 +101,6 @@ def _read_headers(folder: Path, model: _Gguf) -> None:
             model.size += (folder / part).stat().st_size
         except OSError:
             continue
-
-
-def _cut_shard(part: str) -> bool:
-    match = _SHARD.fullmatch(part)
-    return match is not None and match["base"].lower().endswith(".gguf")
 
 
 def _tell_gguf(described: Described, model: _Gguf, header: GgufHeader) -> None:

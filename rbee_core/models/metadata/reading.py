@@ -10,9 +10,23 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from struct import Struct
-from typing import Any
+from typing import Any, Protocol
 
 _CHUNK = 1 << 16
+#: A file's length where nobody knows it: how much there is shows when it ends.
+UNKNOWN_SIZE = 2**63 - 1
+
+
+class Source(Protocol):
+    """What headers are read from: a file, or one that is elsewhere."""
+
+    def seek(self, offset: int, /) -> int:
+        """Go to that byte."""
+        ...
+
+    def read(self, size: int, /) -> bytes | None:
+        """The next bytes, at most ``size``; none at the end."""
+        ...
 
 
 class BadHeader(ValueError):  # noqa: N818 — what it is, which reads better than what it is called elsewhere
@@ -79,7 +93,7 @@ class Cursor:
     is checked against the file's size first.
     """
 
-    def __init__(self, file: io.FileIO, size: int, limit: int) -> None:
+    def __init__(self, file: Source, size: int, limit: int) -> None:
         self._file = file
         self._end = min(size, limit)
         self._size = size
