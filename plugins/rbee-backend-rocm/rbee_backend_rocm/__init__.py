@@ -1,0 +1,36 @@
+"""The ROCm backend of rbee: what AMD GPUs can do, and building workers for them."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from rbee_core import hookimpl
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from rbee_core.contracts import Device, WorkerBinary, WorkerRecipe, WorkerVariant
+    from rbee_core.jobs import Job
+
+__all__ = ["RocmBackend"]
+
+
+class RocmBackend:
+    """The hooks."""
+
+    rbee_api = 1
+
+    @hookimpl
+    def detect_hardware(self) -> list[Device]:
+        """This machine's AMD GPUs, the best first."""
+        from .detect import detect
+        from .machine import Machine
+
+        return detect(Machine())
+
+    @hookimpl
+    def build_worker(self, recipe: WorkerRecipe, variant: WorkerVariant, dest: Path, job: Job) -> WorkerBinary | None:
+        """Build a worker of system ``pip``: from wheels for ROCm, or compiled for the GPUs found."""
+        from .build import build
+
+        return build(recipe, variant, dest, job)
