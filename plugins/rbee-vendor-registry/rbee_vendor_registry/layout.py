@@ -118,11 +118,10 @@ def kind_of(manifest: Manifest, what: str) -> Kind:
     )
 
 
-def lay_out(manifest: Manifest, kind: Kind, config: dict[str, Any], what: str) -> Layout:
+def lay_out(manifest: Manifest, kind: Kind, config: dict[str, Any]) -> Layout:
     """What each layer becomes.
 
     :param config: the artifact's configuration, as far as it is an object.
-    :raises RbeeError: ``MODEL_NOT_FOUND``: there is nothing in it, or it builds on another artifact.
     """
     layout = Layout(kind)
     if kind is Kind.ORAS:
@@ -132,10 +131,18 @@ def lay_out(manifest: Manifest, kind: Kind, config: dict[str, Any], what: str) -
     elif kind is Kind.MODELPACK:
         _modelpack(manifest, layout)
     else:
-        _modelkit(manifest, layout, config, what)
-    if not layout.files and not layout.archives:
-        raise RbeeError(ErrorCode.MODEL_NOT_FOUND, f"{what} is an artifact without files.", "Choose another tag.")
+        _modelkit(manifest, layout, config)
     return layout
+
+
+def is_weights(layer: Descriptor, *, whole: bool = False) -> bool:
+    """Whether a layer of a ModelKit or ModelPack is the model or a part of it.
+
+    :param whole: the model alone, not the parts beside it (adapters, tokenizers).
+    """
+    kinds = (f"{_KITOPS}model.v", f"{_MODELPACK}weight.v")
+    parts = () if whole else (f"{_KITOPS}modelpart.v", f"{_MODELPACK}weight.config.v")
+    return layer.media_type.startswith(kinds + parts)
 
 
 # --- the four kinds -------------------------------------------------------------------------------------------------
@@ -192,16 +199,7 @@ def _modelpack(manifest: Manifest, layout: Layout) -> None:
     layout.files += _numbered(nameless)
 
 
-def _modelkit(manifest: Manifest, layout: Layout, config: dict[str, Any], what: str) -> None:
-    model = config.get("model")
-    base = model.get("path") if isinstance(model, dict) else None
-    has_model = any(layer.media_type.startswith(f"{_KITOPS}model.") for layer in manifest.layers)
-    if not has_model and isinstance(base, str) and base and base.isprintable():
-        raise RbeeError(
-            ErrorCode.MODEL_NOT_FOUND,
-            f"{what} has no weights of its own: it builds on the ModelKit {base[:200]}.",
-            f"Download that one: rbee models download oci://{base[:200]}",
-        )
+def _modelkit(manifest: Manifest, layout: Layout, config: dict[str, Any]) -> None:
     paths = _kitfile_paths(config)
     for layer in manifest.layers:
         if not layer.media_type.startswith(_KITOPS):

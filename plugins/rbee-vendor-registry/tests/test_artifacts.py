@@ -3,12 +3,10 @@
 from __future__ import annotations
 
 import gzip
-import io
 import json
 import os
 import shutil
 import subprocess
-import tarfile
 from pathlib import Path
 from typing import Any
 
@@ -21,40 +19,7 @@ from rbee_core.testing.cli import RbeeHome
 from rbee_core.testing.servers.docker_registry import PASSWORD, USER, DockerRegistry, Layer
 from rbee_core.testing.servers.registry_auth import Door
 
-TITLE, FILEPATH = "org.opencontainers.image.title", "org.cncf.model.filepath"
-UNPACK = {"io.deis.oras.content.unpack": "true"}
-PACK, DOCKER, KIT = "application/vnd.cncf.model.", "application/vnd.docker.ai.", "application/vnd.kitops.modelkit."
-WEIGHTS = os.urandom(400_000)
-
-
-def tar(files: dict[str, bytes]) -> bytes:
-    out = io.BytesIO()
-    with tarfile.open(fileobj=out, mode="w") as archive:
-        for name, data in files.items():
-            info = tarfile.TarInfo(name)
-            info.size = len(data)
-            archive.addfile(info, io.BytesIO(data))
-    return out.getvalue()
-
-
-def document(done: Any) -> Any:
-    assert done.returncode == 0, done.stderr
-    return json.loads(done.stdout)
-
-
-def failure(done: Any) -> dict[str, str]:
-    assert done.returncode == 1, (done.returncode, done.stdout, done.stderr)
-    error: dict[str, str] = json.loads(done.stderr.splitlines()[-1])["error"]
-    return error
-
-
-def contents(rbee: RbeeHome, entry: dict[str, Any]) -> dict[str, bytes]:
-    """The model's files as they lie in the store."""
-    (folder,) = (path for path in (rbee.models / "models").iterdir() if entry["path"].startswith(str(path)))
-    found = {path.relative_to(folder).as_posix(): path.read_bytes() for path in folder.rglob("*") if path.is_file()}
-    assert sorted(found) == sorted(file["name"] for file in entry["files"])
-    return found
-
+from .artifacts import DOCKER, FILEPATH, PACK, TITLE, UNPACK, WEIGHTS, contents, document, failure, tar
 
 # --- the makes ------------------------------------------------------------------------------------------------------
 
@@ -153,44 +118,6 @@ def test_a_docker_model_of_the_second_version(rbee: RbeeHome, registry: DockerRe
     docker(registry, layers, "0.2")
     entry = document(rbee("models", "download", f"docker://{registry.host}/ai/m", "--json"))
     assert set(contents(rbee, entry)) == {"text_encoder/model.safetensors", "text_encoder/config.json", "model.gguf"}
-
-
-def modelkit(registry: DockerRegistry, kitfile: Any, layers: list[Layer]) -> str:
-    config = Layer(KIT + "config.v1+json", json.dumps(kitfile).encode())
-    registry.push("org/kit", "latest", layers, config=config)
-    return f"oci://{registry.host}/org/kit"
-
-
-def test_a_modelkit(rbee: RbeeHome, registry: DockerRegistry) -> None:
-    kitfile = {
-        "package": {"name": "kit", "license": "Apache-2.0"},
-        "model": {"path": "models/m.gguf", "digest": "sha256:x", "parts": [{"path": "models/tok", "digest": "y"}]},
-    }
-    layers = [
-        Layer(KIT + "model.v1.tar", tar({"models/m.gguf": WEIGHTS})),
-        Layer(KIT + "modelpart.v1.tar+gzip", gzip.compress(tar({"models/tok/t.json": b"{}"}))),
-        Layer(KIT + "docs.v1.tar+gzip", gzip.compress(tar({"README.md": b"hi"}))),
-    ]
-    entry = document(rbee("models", "download", modelkit(registry, kitfile, layers), "--json"))
-    assert contents(rbee, entry) == {"models/m.gguf": WEIGHTS, "models/tok/t.json": b"{}", "README.md": b"hi"}
-    assert entry["metadata"]["license"] == "Apache-2.0"
-
-
-def test_an_old_modelkit_says_in_its_kitfile_where_archives_begin(rbee: RbeeHome, registry: DockerRegistry) -> None:
-    kitfile = {"model": {"path": "./models/m.gguf"}, "docs": [{"path": "README.md"}]}
-    layers = [
-        Layer(KIT + "model.v1.tar+gzip", gzip.compress(tar({"m.gguf": WEIGHTS}))),
-        Layer(KIT + "docs.v1.tar", tar({"README.md": b"hi"})),
-    ]
-    entry = document(rbee("models", "download", modelkit(registry, kitfile, layers), "--json"))
-    assert contents(rbee, entry) == {"models/m.gguf": WEIGHTS, "README.md": b"hi"}
-
-
-def test_a_modelkit_that_builds_on_another_says_so(rbee: RbeeHome, registry: DockerRegistry) -> None:
-    ref = modelkit(registry, {"model": {"path": "ghcr.io/org/base:v1"}}, [Layer(KIT + "docs.v1.tar", tar({"a": b""}))])
-    error = failure(rbee("models", "download", ref, "--json"))
-    assert error["code"] == "MODEL_NOT_FOUND"
-    assert "oci://ghcr.io/org/base:v1" in error["hint"]
 
 
 # --- by tag, by digest, by another's hand ---------------------------------------------------------------------------
