@@ -17,11 +17,14 @@ from .part import FRESH, note_of, part_of, writing
 from .positioned import PositionedFile
 from .source import Source
 from .tally import Tally
+from .writeback import Writeback
 
 #: Seconds between two notes of what has arrived: what came since the last is what a kill costs.
 NOTED_EVERY = 0.1
-#: The same where the disk has to be waited for before each.
+#: The same where only what is on the disk for sure may be noted.
 SYNCED_EVERY = 0.5
+#: Bytes that come between two syncs where nothing depends on them but how long the last one takes.
+SYNCED_BYTES = 64 << 20
 #: Bytes kept for the next note; one with a hundred spans has three thousand.
 _ROOM = 16 << 10
 
@@ -43,7 +46,9 @@ class SparsePart:
         self.dest = dest
         self.kept = Intervals()
         self._tally = tally
-        self._noted_at = time.monotonic()
+        self._noted_at = self._synced_at = time.monotonic()
+        self._synced = 0
+        self._noted = self.kept
         self.path = part_of(dest)
         self.note = note_of(dest)
 
@@ -54,9 +59,10 @@ class SparsePart:
             if kept is None:
                 self._begin()
             else:
-                self.kept = kept
+                self.kept = self._noted = kept
                 self.file = PositionedFile(self.path, new=False)
                 self.file.resize(self.size)
+        self._writeback = Writeback(self.file.sync, self.dest, self.kept)
         return self
 
     def __exit__(
@@ -74,18 +80,33 @@ class SparsePart:
         :param done: written already.
         :param now: whatever the time; it is the last note.
         """
-        unsure = self.source.digest is None
-        pause = SYNCED_EVERY if unsure else NOTED_EVERY
-        if self.file.closed or (not now and time.monotonic() - self._noted_at < pause):
+        if self.file.closed:
             return
-        with writing(self.dest):
-            if unsure:
+        if not now:
+            self._writeback.check()
+        unsure = self.source.digest is None
+        moment = time.monotonic()
+        if now and unsure:
+            with writing(self.dest):
                 self.file.sync()
-            self._write_note(done, last=now)
-        self._noted_at = time.monotonic()
+        elif unsure:
+            done, latest = self._writeback.safe, done
+            self._sync(latest, moment - self._synced_at >= SYNCED_EVERY)
+        else:
+            self._sync(done, done.total - self._synced >= SYNCED_BYTES)
+        if now or (moment - self._noted_at >= NOTED_EVERY and done is not self._noted):
+            with writing(self.dest):
+                self._write_note(done, last=now)
+            self._noted_at, self._noted = moment, done
+
+    def _sync(self, written: Intervals, due: bool) -> None:
+        if due and not self._writeback.busy:
+            self._synced_at, self._synced = time.monotonic(), written.total
+            self._writeback.start(written)
 
     def publish(self, hashes: Hashes) -> DownloadedFile:
         """Give the complete file its own name, and note its digest with the job."""
+        self._writeback.wait()
         self.close()
         with writing(self.dest):
             self.path.replace(self.dest)

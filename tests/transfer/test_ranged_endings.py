@@ -192,13 +192,46 @@ def test_the_rate_is_kept_over_all_connections(dest: Path, job: Job, monkeypatch
 def test_bytes_are_on_the_disk_before_they_are_noted_where_no_digest_will_tell(
     dest: Path, job: Job, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    order: list[str] = []
+    part = dest.with_name("model.gguf.part")
+    on_disk, notes, enough = [b""], list[Intervals](), threading.Event()
     sync, note = positioned.PositionedFile.sync, sparse.SparsePart._write_note
-    monkeypatch.setattr(positioned.PositionedFile, "sync", lambda self: (order.append("sync"), sync(self))[1])
-    monkeypatch.setattr(
-        sparse.SparsePart, "_write_note", lambda self, done, **how: (order.append("note"), note(self, done, **how))[1]
-    )
-    receive(Server().source(digest=None), dest, Tally(job, SIZE))
-    assert order[0] == "note"  # of nothing yet
-    assert len(order) > 1
-    assert order[1:] == ["sync", "note"] * ((len(order) - 1) // 2)
+
+    def synced(file: positioned.PositionedFile) -> None:
+        before = part.read_bytes()
+        sync(file)
+        on_disk[0] = before
+
+    def noting(self: sparse.SparsePart, done: Intervals, *, last: bool = False) -> None:
+        assert all(on_disk[0][start:end] == DATA[start:end] for start, end in done)
+        notes.append(done)
+        note(self, done, last=last)
+        if done.total:
+            enough.set()
+
+    def patient(number: int, start: int, end: int) -> None:
+        if start:
+            assert enough.wait(30)
+
+    monkeypatch.setattr(positioned.PositionedFile, "sync", synced)
+    monkeypatch.setattr(sparse.SparsePart, "_write_note", noting)
+    receive(Server(patient).source(digest=None), dest, Tally(job, SIZE))
+    assert dest.read_bytes() == DATA
+    assert notes[0].total == 0
+    assert enough.is_set()
+
+
+def test_a_disk_that_fails_behind_our_back_is_heard(dest: Path, job: Job, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What the system tells of a write only when it is synced, and only once, is not lost."""
+
+    def full(file: positioned.PositionedFile) -> None:
+        raise OSError(errno.ENOSPC, "no room")
+
+    monkeypatch.setattr(positioned.PositionedFile, "sync", full)
+    monkeypatch.setattr(sparse, "SYNCED_BYTES", 1)
+    error = refused(Server().source(), dest, job)
+    assert error.code is ErrorCode.INSUFFICIENT_DISK
+    assert not dest.exists()
+    monkeypatch.undo()
+    monkeypatch.setattr(ranged, "RANGED_FROM", 1)
+    receive(Server().source(), dest, Tally(job, SIZE))
+    assert dest.read_bytes() == DATA
