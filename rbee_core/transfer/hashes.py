@@ -3,14 +3,21 @@
 from __future__ import annotations
 
 import hashlib
+from concurrent.futures import ThreadPoolExecutor
+from functools import cached_property
 from typing import Any
 
 from ..contracts.common import Digest
 from .source import Source
 
+#: From so many bytes on, two digests are taken in two threads; below, handing over costs more than it brings.
+_WORTH_A_THREAD = 128 << 10
+
 
 class Hashes:
     """Running digests of one source's bytes, which are given to it from the first to the last.
+
+    Beside sha256 an MD5, say, or the digests of parts may be taken: in a thread of its own, at the same time.
 
     :param spans: hold the source's ``part_digests`` against the bytes, too; done anyway where it has no other digest.
     """
@@ -30,11 +37,15 @@ class Hashes:
 
     def update(self, chunk: bytes | memoryview) -> None:
         """Take in the next bytes."""
-        self._sha256.update(chunk)
-        if self._other is not None:
-            self._other.update(chunk)
-        if self._spans:
-            self._update_spans(memoryview(chunk))
+        if self._other is None and not self._spans:
+            self._sha256.update(chunk)
+        elif len(chunk) < _WORTH_A_THREAD:
+            self._sha256.update(chunk)
+            self._update_others(chunk)
+        else:
+            others = self._thread.submit(self._update_others, chunk)
+            self._sha256.update(chunk)
+            others.result()
         self.position += len(chunk)
 
     @property
@@ -53,6 +64,17 @@ class Hashes:
     def matches(self) -> bool:
         """Whether the bytes are the promised ones; true where nothing was promised."""
         return not self.wrong and (self._expected is None or self.compared == self._expected)
+
+    @cached_property
+    def _thread(self) -> ThreadPoolExecutor:
+        """It ends when this object does."""
+        return ThreadPoolExecutor(1, thread_name_prefix="rbee-hash")
+
+    def _update_others(self, chunk: bytes | memoryview) -> None:
+        if self._other is not None:
+            self._other.update(chunk)
+        if self._spans:
+            self._update_spans(memoryview(chunk))
 
     def _update_spans(self, chunk: memoryview) -> None:
         position = self.position
