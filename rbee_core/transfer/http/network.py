@@ -25,7 +25,7 @@ class Network:
 
     def __init__(self, connections: int) -> None:
         self._connections = connections
-        self._managers: dict[str, PoolManager] = {}
+        self._managers: dict[tuple[str, bool], PoolManager] = {}
         self._lock = threading.Lock()
 
     def manager(self, url: str) -> PoolManager:
@@ -34,10 +34,12 @@ class Network:
         :raises RbeeError: ``DOWNLOAD_FAILED``: the proxy or the certificates are set wrongly.
         """
         proxy = proxy_for(url)
+        # Reading the system's certificates takes longer than many a small answer: only for who needs them.
+        encrypted = "https" in (urlsplit(url).scheme, urlsplit(proxy).scheme)
         with self._lock:
-            if proxy not in self._managers:
-                self._managers[proxy] = self._make(proxy)
-            return self._managers[proxy]
+            if (proxy, encrypted) not in self._managers:
+                self._managers[proxy, encrypted] = self._make(proxy, encrypted)
+            return self._managers[proxy, encrypted]
 
     def close(self) -> None:
         """Close the connections that nobody uses."""
@@ -47,10 +49,10 @@ class Network:
         for manager in managers:
             manager.clear()
 
-    def _make(self, proxy: str) -> PoolManager:
+    def _make(self, proxy: str, encrypted: bool) -> PoolManager:
         import urllib3
 
-        context = tls_context()
+        context = tls_context() if encrypted else None
         if not proxy:
             return urllib3.PoolManager(
                 num_pools=8, maxsize=self._connections, retries=False, ssl_context=context, blocksize=1 << 16
