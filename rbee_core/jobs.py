@@ -23,6 +23,8 @@ Found = TypeVar("Found")
 
 #: A progress event at most this often, in seconds, besides the last: enough for the eye, cheap for a stream.
 PROGRESS_INTERVAL = 0.1
+#: Connections that a download may grow to where the person names no number.
+MOST_CONNECTIONS = 32
 
 
 @dataclass(slots=True)
@@ -36,6 +38,8 @@ class JobOptions:
     insecure: bool = False
     offline: bool = False
     connections: int = 16
+    #: To how many the engine may go where more of them bring more; no more than ``connections``, unless this is higher.
+    most_connections: int = 0
     max_rate: int | None = None
     stall_timeout: float = 30.0
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from ..jobs import JobOptions
+from ..jobs import MOST_CONNECTIONS, JobOptions
 from . import output
 
 if TYPE_CHECKING:
@@ -45,6 +45,8 @@ def download_options(
 ) -> JobOptions:
     """A job's options: the flags given, else the settings."""
     config = output.config()
+    # Who names a number, here or in the settings, gets no more than that.
+    named = connections is not None or config.resolve("connections").origin != "default"
     return JobOptions(
         revision=revision,
         include=tuple(include or ()),
@@ -53,6 +55,7 @@ def download_options(
         insecure=insecure,
         offline=config["offline"] if offline is None else offline,
         connections=connections or config["connections"],
+        most_connections=0 if named else MOST_CONNECTIONS,
         max_rate=max_rate or config["max_rate"],
         stall_timeout=stall_timeout or config["stall_timeout"],
     )

@@ -15,13 +15,15 @@ _POLL = 0.1
 class Budget:
     """Connections to share out.
 
-    :param most: open at one time.
+    :param most: open at one time, until `resize`.
     """
 
     def __init__(self, most: int) -> None:
         self._most = self._limit = max(1, most)
         self._used = 0
         self._waiting = 0
+        #: How many a server did not take.
+        self.refusals = 0
         self._refused_at = 0.0
         self._change = threading.Condition()
 
@@ -32,8 +34,20 @@ class Budget:
 
     @property
     def wanted(self) -> bool:
-        """Whether a file has none and waits for one."""
-        return self._waiting > 0
+        """Whether one should be given back: a file has none and waits for one, or there are too many."""
+        return self._waiting > 0 or self._used > self._limit
+
+    @property
+    def exhausted(self) -> bool:
+        """Whether all of them are in use, and no more."""
+        return self._used == self._limit
+
+    def resize(self, most: int) -> None:
+        """Have more from now on, or fewer: those that are in use beyond that are given back one by one."""
+        with self._change:
+            self._limit = most if most > self._most else min(self._limit, most)
+            self._most = most
+            self._change.notify_all()
 
     def take(self, check: Callable[[], None]) -> None:
         """Wait for a connection; ``check`` is called now and then, and may raise."""
@@ -74,6 +88,7 @@ class Budget:
         """A server did not take one of several connections: have one fewer."""
         with self._change:
             self._refused_at = time.monotonic()
+            self.refusals += 1
             self._limit = max(1, min(self._limit, self._used) - 1)
 
     def served(self) -> None:

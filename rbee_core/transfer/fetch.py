@@ -43,10 +43,6 @@ class Fetch:
         #: Whether the server has sent a range that it was asked for.
         self.ranges_work = False
         self.over = False
-        most = tally.job.options.connections
-        if rate := tally.job.options.max_rate:
-            most = min(most, rate // _LEAST_RATE)
-        self._most = max(1, most)
         self.schedule = Schedule(part.size, part.kept, self._most)
         self._hashes = Hashes(self.source)
         self._follower: Follower | None = None
@@ -144,6 +140,7 @@ class Fetch:
             elif error is not None:
                 raise error
             self._staff()
+            self.tally.grow()
             self.part.remember(self.schedule.done())
             if self.schedule.complete:
                 follower.finished.wait(POLL)
@@ -155,7 +152,7 @@ class Fetch:
     def _staff(self) -> None:
         """Put as many connections to work as are free and of use; one alone until it is known that ranges work."""
         budget = self.tally.budget
-        while self._error is None and self._connections < (self._most if self.ranges_work else 1):
+        while self._error is None and self._connections < (self._most() if self.ranges_work else 1):
             if self.schedule.complete:
                 return
             if self._connections == 0:
@@ -169,6 +166,11 @@ class Fetch:
             with self._change:
                 self._connections += 1
             Connection(self, segment).start()
+
+    def _most(self) -> int:
+        """How many connections may work at this file, at the moment."""
+        most, rate = self.tally.budget.limit, self.tally.job.options.max_rate
+        return max(1, min(most, rate // _LEAST_RATE)) if rate else most
 
     def _read_through(self) -> None:
         """The server sends no ranges: read the file from its beginning, and write what is missing."""

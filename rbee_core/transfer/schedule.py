@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 import time
+from collections.abc import Callable
 from dataclasses import dataclass
 
 from .intervals import Intervals, Span
@@ -44,10 +45,10 @@ class Schedule:
     """The bytes of one file: done, in work, and still to be handed out. Safe to use from many threads.
 
     :param done: what is here already.
-    :param connections: how many may work at it.
+    :param connections: how many may work at it, at the moment.
     """
 
-    def __init__(self, size: int, done: Intervals, connections: int) -> None:
+    def __init__(self, size: int, done: Intervals, connections: Callable[[], int]) -> None:
         self.size = size
         self._done = done
         self._todo = done.missing(size)
@@ -75,11 +76,14 @@ class Schedule:
             if self._todo and self._todo[0][0] < hashed + WINDOW:
                 start, end = self._todo[0]
                 left = sum(until - begin for begin, until in self._todo)
-                size = max(SMALLEST, min(LARGEST, left // (2 * self._connections)))
+                # Neither does the end of the file wait for few, nor does the window shut while the first is brought.
+                size = max(SMALLEST, min(LARGEST, min(left, WINDOW) // (2 * max(1, self._connections()))))
                 # Not a small rest that needs a request of its own.
                 stop = end if end - start < size + SMALLEST else start + size
                 self._todo[:1] = [(stop, end)] if stop < end else []
                 return self._begin(start, stop)
+            if self._todo and self._done.end_at(hashed) >= hashed + WINDOW // 2:
+                return None  # it is the hash that is behind; to share would only cost
             return self._share()
 
     def claim(self, segment: Segment, count: int) -> int:

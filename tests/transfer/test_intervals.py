@@ -63,7 +63,7 @@ def test_every_byte_is_written_once_whoever_is_slow() -> None:
     def run(kept_spans: list[Span], seed: int) -> None:
         chance = random.Random(seed)
         kept = Intervals(kept_spans)
-        schedule = Schedule(SIZE, Intervals(kept), 3)
+        schedule = Schedule(SIZE, Intervals(kept), lambda: 3)
         written: list[int] = []
         active: list[scheduling.Segment] = []
         hashed = 0
@@ -88,7 +88,7 @@ def test_every_byte_is_written_once_whoever_is_slow() -> None:
 
 @pytest.mark.usefixtures("small")
 def test_nobody_runs_further_ahead_of_the_hash_than_the_window() -> None:
-    schedule = Schedule(1000, Intervals(), 100)
+    schedule = Schedule(1000, Intervals(), lambda: 100)
     starts = []
     while (segment := schedule.next(0)) is not None and segment.start not in starts and len(starts) < 200:
         starts.append(segment.start)
@@ -97,7 +97,7 @@ def test_nobody_runs_further_ahead_of_the_hash_than_the_window() -> None:
 
 @pytest.mark.usefixtures("small")
 def test_the_tail_of_the_slowest_is_shared() -> None:
-    schedule = Schedule(7, Intervals(), 1)
+    schedule = Schedule(7, Intervals(), lambda: 1)
     first = schedule.next(0)
     assert first is not None
     assert (first.start, first.end) == (0, 7)
@@ -111,14 +111,14 @@ def test_the_tail_of_the_slowest_is_shared() -> None:
 @pytest.mark.usefixtures("small")
 def test_a_tail_that_will_be_here_in_a_moment_is_not_shared(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(scheduling, "WORTH_SECONDS", 60)
-    schedule = Schedule(7, Intervals(), 1)
+    schedule = Schedule(7, Intervals(), lambda: 1)
     assert schedule.next(0) is not None
     assert schedule.next(0) is None
 
 
 @pytest.mark.usefixtures("small")
 def test_wrong_parts_are_handed_out_again() -> None:
-    schedule = Schedule(20, Intervals([(0, 20)]), 1)
+    schedule = Schedule(20, Intervals([(0, 20)]), lambda: 1)
     assert schedule.complete
     schedule.again([(8, 12)])
     segment = schedule.next(20)

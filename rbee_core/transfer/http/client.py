@@ -59,7 +59,7 @@ class HttpClient:
             )
         self.job = job
         self._plain = plain or job.options.insecure
-        self._network = Network(max(1, job.options.connections) + 2)
+        self._network = Network(max(1, job.options.connections, job.options.most_connections) + 2)
 
     def __enter__(self) -> HttpClient:
         return self
