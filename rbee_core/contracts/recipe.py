@@ -13,6 +13,10 @@ from .common import Architecture, Platform, WorkerType
 WorkerId = Annotated[str, StringConstraints(pattern=r"^[a-z](?:-?[a-z0-9])+$", max_length=40)]
 
 
+#: ``namespace :: feature :: value`` (PEP 825).
+Property = Annotated[str, StringConstraints(pattern=r"^[a-z0-9_.]+ :: [a-z0-9_.]+ :: [a-z0-9_.]+$", max_length=200)]
+
+
 class PipBuild(Contract):
     """What a ``pip`` build installs into the worker's environment: requirement strings (PEP 508), and where from.
 
@@ -41,9 +45,14 @@ class BuildSection(Contract):
 
 
 class BackendSection(Contract):
-    """``[backend.<feature>]``: what differs for one feature from ``[build]`` and ``[platforms]``."""
+    """``[backend.<feature>]``: what differs for one feature from ``[build]`` and ``[platforms]``.
+
+    ``requires``: what a device has to be, as properties of PEP 825 (``nvidia :: cuda_version_lower_bound :: 12.4``,
+    ``x86_64 :: level :: v3``): one of several values of a property, and every property.
+    """
 
     pip: PipBuild | None = None
+    requires: list[Property] = Field(default_factory=list)
     platforms: dict[Platform, list[Architecture]] | None = None
     env: dict[str, str] = Field(default_factory=dict)
 

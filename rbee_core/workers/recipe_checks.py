@@ -79,7 +79,7 @@ _KEYS: dict[str, set[str]] = {
     },
     "build.pip": {*PipBuild.model_fields, "package", "extras", "constraints", "require_hashes"},
     "backend.*": {
-        *BackendSection.model_fields, "cmake_args", "cargo_features", "pip_extras", "pip_index", "requires", "priority",
+        *BackendSection.model_fields, "cmake_args", "cargo_features", "pip_extras", "pip_index", "priority",
         "conflicts_with_backends",
     },
     "backend.*.pip": {*PipBuild.model_fields},

@@ -94,6 +94,10 @@ def test_the_seeds_example_is_read_with_the_version_of_the_crate_beside_it(tmp_p
         "maxContextLength": 32768,
         "supportsStreaming": True,
         "supportsBatching": False,
+        "architectures": [],
+        "kvTypes": [],
+        "partialOffload": False,
+        "multiDevice": False,
     }
 
 
