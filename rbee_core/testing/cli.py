@@ -9,6 +9,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from .orphans import bound, remember
+
 #: What would let the machine's own set-up into a test.
 _FOREIGN = (
     *("RBEE_", "HF_", "HUGGING", "XDG_", "NO_COLOR", "FORCE_COLOR", "COLUMNS", "PYTHONPATH", "OPENAI_"),
@@ -31,7 +33,7 @@ def run_rbee(
 ) -> subprocess.CompletedProcess[str]:
     """Run ``rbee`` to its end; standard input is empty unless given."""
     return subprocess.run(
-        [sys.executable, "-m", "rbee_core", *arguments],
+        bound([sys.executable, "-m", "rbee_core", *arguments]),
         env=clean_env(env),
         input=stdin or "",
         cwd=cwd,
@@ -69,9 +71,9 @@ class RbeeHome:
         return run_rbee(*arguments, env={**self.environment, **(env or {})}, stdin=stdin, timeout=timeout)
 
     def start(self, *arguments: str, env: Mapping[str, str] | None = None) -> subprocess.Popen[str]:
-        """Start a command here, in a process group of its own, and leave it running."""
-        return subprocess.Popen(
-            [sys.executable, "-m", "rbee_core", *arguments],
+        """Start a command here, in a process group of its own, and leave it running, at most until the test's end."""
+        process: subprocess.Popen[str] = subprocess.Popen(
+            bound([sys.executable, "-m", "rbee_core", *arguments]),
             env=clean_env({**self.environment, **(env or {})}),
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,
@@ -79,3 +81,5 @@ class RbeeHome:
             text=True,
             start_new_session=True,
         )
+        remember(process)
+        return process

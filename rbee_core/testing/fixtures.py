@@ -2,11 +2,21 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
+from . import orphans
 from .cli import RbeeHome
+
+
+@pytest.fixture(autouse=True)
+def no_process_is_left() -> Iterator[None]:
+    """Whatever the test started with `RbeeHome.start` ends with the test, however that ends."""
+    before = orphans.count()
+    yield
+    orphans.end_since(before)
 
 
 @pytest.fixture

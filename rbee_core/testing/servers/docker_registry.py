@@ -16,6 +16,8 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any, NamedTuple
 
+from ..orphans import bound
+
 #: The Debian package that holds it.
 PACKAGE = "docker-registry"
 USER, PASSWORD = "bee", "bees-only"
@@ -67,7 +69,7 @@ class DockerRegistry:
         environment = {**os.environ, "OTEL_TRACES_EXPORTER": "none"}
         with log.open("wb") as writer:
             self._process = subprocess.Popen(
-                [PACKAGE, "serve", str(config)],
+                bound([PACKAGE, "serve", str(config)]),
                 stdin=subprocess.DEVNULL,
                 stdout=writer,
                 stderr=writer,

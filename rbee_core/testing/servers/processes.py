@@ -8,6 +8,8 @@ import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
+from ..orphans import bound
+
 #: Seconds until a server must listen.
 _PATIENCE = 60
 
@@ -20,7 +22,7 @@ def start(command: Callable[[int], Sequence[str]], log: Path) -> tuple[subproces
     """
     port = _free_port()
     with log.open("wb") as writer:
-        process = subprocess.Popen(command(port), stdin=subprocess.DEVNULL, stdout=writer, stderr=writer)
+        process = subprocess.Popen(bound(command(port)), stdin=subprocess.DEVNULL, stdout=writer, stderr=writer)
     deadline = time.monotonic() + _PATIENCE
     while not _listens(port):
         if process.poll() is not None or time.monotonic() > deadline:
