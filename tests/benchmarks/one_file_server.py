@@ -1,12 +1,14 @@
 """One big file on loopback, over every protocol at once, at full speed or with a limit for each connection.
 
-Plain HTTP ``/f/NAME`` · the Hub's API · an OCI registry · an Ollama registry · S3. Bytes leave through ``sendfile``, so
-that the server costs little of what the clients are measured on. Run as a process: ``python one_file_server.py FILE
-LIMIT`` (bytes per second for each connection, 0 for none); the port is printed.
+Plain HTTP ``/f/NAME`` · the Hub's API · an OCI registry · an Ollama registry · S3 (``bucket``, and ``checked``, which
+knows sha256 checksums). Bytes leave through ``sendfile``, so that the server costs little of what the clients are
+measured on. Run as a process: ``python one_file_server.py FILE LIMIT`` (bytes per second for each connection, 0 for
+none); the port is printed.
 """
 
 from __future__ import annotations
 
+import base64
 import hashlib
 import json
 import os
@@ -96,7 +98,7 @@ class Handler(BaseHTTPRequestHandler):
             self._file(body, {**tags, "X-Linked-Size": str(served.size)})
         elif path.startswith("/v2/"):
             self._registry(path, body)
-        elif path.startswith("/bucket"):
+        elif path.startswith(("/bucket", "/checked")):
             self._s3(path, parse_qs(url.query), body)
         else:
             self._bytes(404, b"not here", {}, body)
@@ -120,6 +122,8 @@ class Handler(BaseHTTPRequestHandler):
             self._json({}, body)
         elif "/manifests/" in path:
             kind, data = served.ollama if "/library/" in path else served.oci
+            if self.headers.get("User-Agent", "").startswith("llama-cpp"):  # as the Hub tells llama.cpp and ramalama
+                data = json.dumps({"ggufFile": {"rfilename": NAME, "blobId": f"sha256:{served.sha256}"}}).encode()
             self._bytes(200, data, {"Content-Type": kind, "Docker-Content-Digest": digest_of(data)}, body)
         elif path.endswith(served.sha256):
             self._file(body, {"Docker-Content-Digest": f"sha256:{served.sha256}"})
@@ -130,8 +134,12 @@ class Handler(BaseHTTPRequestHandler):
 
     def _s3(self, path: str, query: dict[str, list[str]], body: bool) -> None:
         served = self.served
-        if path == f"/bucket/{NAME}":
-            self._file(body, {"ETag": f'"{served.md5}"', "x-amz-request-id": "1"})
+        tags = {"ETag": f'"{served.md5}"', "x-amz-request-id": "1"}
+        if path == f"/checked/{NAME}":
+            checksum = base64.b64encode(bytes.fromhex(served.sha256)).decode()
+            self._file(body, {**tags, "x-amz-checksum-sha256": checksum, "x-amz-checksum-type": "FULL_OBJECT"})
+        elif path == f"/bucket/{NAME}":
+            self._file(body, tags)
         elif "location" in query:
             self._bytes(200, b'<LocationConstraint xmlns="http://s3.amazonaws.com/doc/2006-03-01/"/>', {}, body)
         elif path.rstrip("/") == "/bucket":
