@@ -6,9 +6,13 @@ endless, it hangs.
 
 from __future__ import annotations
 
+import os
+import platform
 import subprocess
-from collections.abc import Mapping, Sequence
+import sys
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from .process_groups import kill_group, new_group
@@ -80,22 +84,63 @@ def run_tool(argv: Sequence[str], limit: float = 2.0, env: Mapping[str, str] | N
     :param limit: seconds.
     :param env: its variables, if not this process's own.
     """
+    status, output = ask_tool(argv, limit, env, errors=False)
+    return output if status == 0 else None
+
+
+def ask_tool(
+    argv: Sequence[str], limit: float = 2.0, env: Mapping[str, str] | None = None, *, errors: bool = True
+) -> tuple[int | None, str]:
+    """As `run_tool`, for a tool whose failures tell something: its exit status and what it printed.
+
+    :param errors: what it prints to standard error counts too.
+    :returns: the status is ``None`` when it took longer than ``limit``, and 127 when it cannot be started.
+    """
     try:
         process = subprocess.Popen(
             list(argv),
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,
-            stderr=subprocess.DEVNULL,
+            stderr=subprocess.STDOUT if errors else subprocess.DEVNULL,
             env=None if env is None else dict(env),
             **new_group(),
         )
     except (OSError, ValueError):
-        return None
+        return 127, ""
     try:
         output, _ = process.communicate(timeout=limit)
     except subprocess.TimeoutExpired:
         kill_group(process.pid)
         with suppress(subprocess.TimeoutExpired):
             process.communicate(timeout=1)
-        return None
-    return output[:_LARGEST].decode("utf-8", "replace") if process.returncode == 0 else None
+        return None, ""
+    return process.returncode, output[:_LARGEST].decode("utf-8", "replace")
+
+
+def _may_use(path: Path) -> bool:
+    return os.access(path, os.R_OK | os.W_OK)
+
+
+_ARCHITECTURES = {"amd64": "x86_64", "x64": "x86_64", "arm64": "aarch64", "armv8l": "aarch64"}
+
+
+def machine_architecture() -> str:
+    """This machine's, as recipes spell it: ``x86_64``, ``aarch64``."""
+    name = platform.machine().lower()
+    return _ARCHITECTURES.get(name, name) or "unknown"
+
+
+@dataclass(frozen=True, slots=True)
+class Host:
+    """A machine to look at: this one, unless told otherwise, as tests do.
+
+    ``root`` is where ``/sys``, ``/proc``, ``/dev`` and ``/opt`` are looked for, ``system`` is ``sys.platform``, ``tool``
+    gives what a tool prints or ``None``, ``may_use`` says whether this process may read and write a file.
+    """
+
+    root: Path = Path("/")
+    system: str = sys.platform
+    architecture: str = field(default_factory=machine_architecture)
+    env: Mapping[str, str] = field(default_factory=lambda: os.environ)
+    tool: Callable[[Sequence[str]], str | None] = run_tool
+    may_use: Callable[[Path], bool] = _may_use
