@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections import Counter
 from collections.abc import Iterable, Sequence
 from fnmatch import fnmatchcase
 
@@ -17,6 +18,9 @@ UNFINISHED = (".part", ".part.json", ".partial", ".incomplete", ".crdownload", "
 _SHARD = re.compile(
     r"(?P<base>.+)-(?P<number>[0-9]{5})-of-(?P<count>[0-9]{5})(?P<end>\.gguf|\.safetensors)", re.IGNORECASE | re.DOTALL
 )
+
+#: Whole models, of which several are one in shards.
+_SHARDED = ("model.gguf", "model.safetensors")
 
 
 def shard_names(name: str) -> list[str]:
@@ -37,6 +41,27 @@ def missing_shards(names: Iterable[str]) -> list[str]:
     """The files that the sharded models among ``names`` lack, sorted."""
     there = set(names)
     return sorted({fellow for name in there for fellow in shard_names(name)} - there)
+
+
+def numbered(names: Sequence[str]) -> list[str]:
+    """The same names, in the same order, each once: for layers that say what they are, and not what they are called.
+
+    Of several ``model.gguf`` or ``model.safetensors`` shards are made, which engines find by exactly these names; of
+    anything else the first keeps its name: ``license.txt``, ``license-2.txt``.
+    """
+    total, seen = Counter(names), Counter[str]()
+    found = []
+    for name in names:
+        seen[name] += 1
+        number, count = seen[name], total[name]
+        stem, dot, end = name.rpartition(".")
+        if count > 1 and name in _SHARDED:
+            found.append(f"{stem}-{number:05}-of-{count:05}.{end}")
+        elif number > 1:
+            found.append(f"{stem}-{number}.{end}" if dot else f"{name}-{number}")
+        else:
+            found.append(name)
+    return found
 
 
 def is_pickle(name: str) -> bool:

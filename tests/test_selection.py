@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from rbee_core.selection import missing_shards, select, shard_names
+from rbee_core.selection import missing_shards, numbered, select, shard_names
 
 
 def test_the_fellows_of_a_shard() -> None:
@@ -34,3 +34,17 @@ def test_pickles_come_only_when_their_kind_is_named() -> None:
     assert select(names, include=["m.*"]) == ["m.gguf"]
     assert select(names, include=["*.bin"]) == ["m.bin"]
     assert select(names, include=["*.bin", "*.gguf"], exclude=["m.gguf"]) == ["m.bin"]
+
+
+@pytest.mark.parametrize(
+    ("names", "given"),
+    [
+        (["model.gguf", "license.txt"], ["model.gguf", "license.txt"]),
+        (["model.gguf"] * 2, ["model-00001-of-00002.gguf", "model-00002-of-00002.gguf"]),
+        (["LICENSE", "model.safetensors", "LICENSE"], ["LICENSE", "model.safetensors", "LICENSE-2"]),
+        (["a.b.txt"] * 3, ["a.b.txt", "a.b-2.txt", "a.b-3.txt"]),
+        ([], []),
+    ],
+)
+def test_names_for_layers_that_have_none(names: list[str], given: list[str]) -> None:
+    assert numbered(names) == given

@@ -7,14 +7,14 @@ Sources: OCI image spec 1.1; ORAS (``oras-go``'s file store); CNCF model-spec (M
 from __future__ import annotations
 
 import re
-from collections import Counter
-from collections.abc import Iterable
 from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Any
 
 from rbee_core.errors import ErrorCode, RbeeError
 from rbee_core.oci import Descriptor, Manifest
+from rbee_core.oci.ollama import PREFIX as _OLLAMA
+from rbee_core.selection import numbered
 
 TITLE = "org.opencontainers.image.title"
 FILEPATH = "org.cncf.model.filepath"
@@ -25,7 +25,6 @@ _DOCKER_CONFIG = re.compile(r"application/vnd\.docker\.ai\.model\.config\.v\d+\.
 _DOCKER_LAYER = "application/vnd.docker.ai."
 _MODELPACK = "application/vnd.cncf.model."
 _KITOPS = "application/vnd.kitops.modelkit."
-_OLLAMA = "application/vnd.ollama."
 _IMAGE_LAYER = re.compile(
     r"application/vnd\.(oci\.image\.layer\.(nondistributable\.)?v1\.tar"
     r"|docker\.image\.rootfs\.(diff|foreign\.diff)\.tar)([.+](gzip|zstd))?"
@@ -43,7 +42,6 @@ _DOCKER_NAMES = {
     "chat.template.jinja": "template.jinja",
 }
 _DOCKER_ARCHIVES = {"vllm.config.tar", "dir.tar"}
-_SHARDED = {"model.gguf", "model.safetensors"}
 
 
 class Kind(StrEnum):
@@ -247,22 +245,6 @@ def compression(media_type: str) -> str | None:
     return match[1] if match else None
 
 
-def _numbered(named: Iterable[tuple[str, Descriptor]]) -> list[RawFile]:
-    """Names for layers that have none of their own: shards by their order, other things by number."""
-    found = list(named)
-    total = Counter(name for name, _ in found)
-    seen: Counter[str] = Counter()
-    files = []
-    for name, layer in found:
-        seen[name] += 1
-        files.append(RawFile(_number(name, seen[name], total[name]), layer))
-    return files
-
-
-def _number(name: str, number: int, total: int) -> str:
-    stem, dot, suffix = name.rpartition(".")
-    if total == 1 or (number == 1 and name not in _SHARDED):
-        return name
-    if name in _SHARDED:
-        return f"{stem}-{number:05}-of-{total:05}.{suffix}"
-    return f"{stem}-{number}.{suffix}" if dot else f"{name}-{number}"
+def _numbered(named: list[tuple[str, Descriptor]]) -> list[RawFile]:
+    names = numbered([name for name, _ in named])
+    return [RawFile(name, layer) for name, (_, layer) in zip(names, named, strict=True)]

@@ -6,29 +6,16 @@ The layers get the names that the Ollama vendor gives them, so that a model is t
 from __future__ import annotations
 
 import json
-from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 from ...contracts.common import Digest
 from ...errors import RbeeError
+from ...oci.ollama import file_names, is_by_tensor, is_kept, layer_kind
 from ...refs import ModelRef
 from .found import FoundFile, FoundModel, Refused, is_plain_folder, refuse_incomplete, take, walk
 
-_PREFIX = "application/vnd.ollama.image."
-_NAMES = {
-    "model": "model.gguf",
-    "projector": "mmproj.gguf",
-    "adapter": "adapter.gguf",
-    "draft": "draft.gguf",
-    "template": "template.txt",
-    "prompt": "template.txt",
-    "system": "system.txt",
-    "params": "params.json",
-    "messages": "messages.json",
-    "license": "license.txt",
-}
 #: A manifest is a few hundred bytes; Ollama itself reads no more than this.
 _MAX_MANIFEST = 4 * 2**20
 
@@ -85,18 +72,13 @@ def _files(store: Path, document: dict[str, Any]) -> list[FoundFile]:
     """The layers that are kept, each once, in the manifest's order."""
     layers = list(dict.fromkeys(_layer(raw) for raw in document["layers"]))
     kinds = {kind for kind, _, _ in layers}
-    if "tensor" in kinds:
+    if is_by_tensor(kinds):
         raise Refused("it is kept tensor by tensor (Ollama's safetensors form), which no other engine loads")
-    kept = [(_NAMES[kind], digest, size) for kind, digest, size in layers if kind in _NAMES]
     if "model" not in kinds:
         raise Refused("it has no weights: it runs on Ollama's own servers, or is an addition to another model")
-    total = Counter(name for name, _, _ in kept)
-    seen: Counter[str] = Counter()
-    files = []
-    for name, digest, size in kept:
-        seen[name] += 1
-        files.append(_file(store, _numbered(name, seen[name], total[name]), digest, size))
-    return files
+    kept = [layer for layer in layers if is_kept(layer[0])]
+    names = file_names([kind for kind, _, _ in kept])
+    return [_file(store, name, digest, size) for name, (_, digest, size) in zip(names, kept, strict=True)]
 
 
 def _layer(raw: Any) -> tuple[str, Digest, int]:
@@ -114,8 +96,7 @@ def _layer(raw: Any) -> tuple[str, Digest, int]:
         raise Refused(f"a layer of its manifest has no digest but {str(raw.get('digest'))[:80]!a}") from None
     if digest.algorithm != "sha256" or not isinstance(size, int) or not isinstance(media_type, str):
         raise Refused("a layer of its manifest has no sha256, no size or no type")
-    kind = media_type[len(_PREFIX) :].partition(";")[0] if media_type.startswith(_PREFIX) else ""
-    return kind, digest, size
+    return layer_kind(media_type), digest, size
 
 
 def _file(store: Path, name: str, digest: Digest, size: int) -> FoundFile:
@@ -126,12 +107,3 @@ def _file(store: Path, name: str, digest: Digest, size: int) -> FoundFile:
     if file.size != size:
         raise Refused(f"{name} is incomplete: {file.size} of {size} bytes")
     return file
-
-
-def _numbered(name: str, number: int, total: int) -> str:
-    if total == 1:
-        return name
-    stem, _, suffix = name.rpartition(".")
-    if name == "model.gguf":
-        return f"{stem}-{number:05}-of-{total:05}.{suffix}"
-    return name if number == 1 else f"{stem}-{number}.{suffix}"
