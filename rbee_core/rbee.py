@@ -19,6 +19,8 @@ if TYPE_CHECKING:
     from .models.importing import Imported
     from .models.quota import Eviction, Quota
     from .models.verify import Verification
+    from .planning.candidates import Request
+    from .planning.plan import Plan
     from .plugins import PluginManager
     from .store import CatalogStore, Store
     from .store.gc import Collected
@@ -83,6 +85,18 @@ class Rbee:
         from .workers import Workers
 
         return Workers(self.config, self.plugins)
+
+    def plan(self, text: str, job: Job | None = None, request: Request | None = None) -> Plan:
+        """What the model that ``text`` names, a reference or a catalog id, would run on here, and why.
+
+        Nothing is downloaded but its headers, nothing is built or started.
+
+        :raises RbeeError: the model cannot be found. That nothing can run it is no error: see `Plan.problem`.
+        """
+        from .planning.candidates import Request
+        from .planning.plan import make_plan
+
+        return make_plan(self.models, self.workers, text, request or Request(), self._job(job))
 
     # --- models -----------------------------------------------------------------------------------------------------
 

@@ -17,6 +17,7 @@ from . import output
 
 #: Command → its module, and its line in ``rbee --help``. Help needs no import; a command imports its own module.
 COMMANDS = {
+    "plan": ("plan", "What a model would run on here, whether it fits, and why."),
     "run": ("run", "Ask a model: download, build and start whatever that takes."),
     "serve": ("serve", "Serve a model behind an OpenAI-compatible API."),
     "ps": ("ps", "List the workers that are running."),

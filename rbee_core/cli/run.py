@@ -44,11 +44,10 @@ def run(
     asked = _prompt(prompt, as_json=as_json)
     sampling = {"max_tokens": max_tokens, "temperature": temperature, "seed": seed}
     sampling = {key: value for key, value in sampling.items() if value is not None}
-    options = wanted.start_options(parallel=1)
     with narrated_job(download_options(offline=wanted.offline), json=as_json) as job:
-        entry, choice = prepare(model, job, wanted)
-        workers = facade().workers
-        with workers.started(choice.recipe, choice.variant, entry, choice.device, options, job) as started:
+        ready = prepare(model, job, wanted)
+        entry = ready.entry
+        with facade().workers.started(ready.recipe, ready.variant, entry, ready.options, job) as started:
             if asked is None:
                 _converse(started, entry, system, sampling)
                 return

@@ -46,16 +46,11 @@ def serve(
     """Serve a model: download it, build its worker and start it if need be. Runs until Ctrl-C, unless detached."""
     if api_key_file is not None and not api_key_file.is_file():
         raise UsageError(f"--api-key-file {api_key_file}: no such file", "Name a file that holds the key, on one line.")
-    options = wanted.start_options(
-        parallel=DEFAULT_PARALLEL,
-        host=host,
-        port=port,
-        api_key_file=api_key_file.absolute() if api_key_file else None,
-        attached=not detach,
-    )
+    key = api_key_file.absolute() if api_key_file else None
+    how = {"host": host, "port": port, "api_key_file": key, "attached": not detach}
     with narrated_job(download_options(offline=wanted.offline), json=as_json) as job:
-        entry, choice = prepare(model, job, wanted)
-        started = facade().workers.start(choice.recipe, choice.variant, entry, choice.device, options, job)
+        ready = prepare(model, job, wanted, parallel=DEFAULT_PARALLEL, **how)
+        started = facade().workers.start(ready.recipe, ready.variant, ready.entry, ready.options, job)
     worker = started.worker
     if as_json:
         output.print_json(worker.summary())

@@ -4,22 +4,20 @@ from __future__ import annotations
 
 import inspect
 from collections.abc import Callable
-from contextlib import suppress
 from dataclasses import dataclass
-from datetime import UTC, datetime
 from enum import StrEnum
 from functools import wraps
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from ..errors import RbeeError
 from .options import Offline, Paths, facade
 
 if TYPE_CHECKING:
-    from ..contracts import ModelEntry
+    from ..contracts import ModelEntry, WorkerRecipe, WorkerVariant
     from ..jobs import Job
-    from ..workers.choice import Choice
+    from ..planning.candidates import Request
+    from ..planning.plan import Plan
     from ..workers.runtime import StartOptions
 
 
@@ -45,7 +43,9 @@ class WorkerOptions:
     """What a worker has to be like. Each field is an option of every command decorated with `with_worker_options`."""
 
     backend: Annotated[str | None, typer.Option(help="Run on this backend only, e.g. cpu.")] = None
-    device: Annotated[str | None, typer.Option(help="Run on this device, e.g. GPU-0.")] = None
+    device: Annotated[str | None, typer.Option(help="Run on this device, e.g. GPU-0; or on several: GPU-0,GPU-1.")] = (
+        None
+    )
     context: Annotated[
         int | None, typer.Option(min=1, help="Tokens a request may use, prompt and answer together.")
     ] = None
@@ -55,15 +55,22 @@ class WorkerOptions:
     allow_retired: Annotated[bool, typer.Option("--allow-retired", help="Run the model even if it is retired.")] = False
     offline: Offline = None
 
-    def start_options(self, *, parallel: int, **more: Any) -> StartOptions:
-        """How the worker is to be started.
+    def request(self, *, parallel: int = 1) -> Request:
+        """What the planner is asked.
 
         :param parallel: requests computed at once if nothing was asked for.
-        :param more: further fields of :class:`~rbee_core.workers.runtime.StartOptions`.
         """
-        from ..workers.runtime import StartOptions
+        from ..planning.candidates import Request
 
-        return StartOptions(context=self.context, parallel=self.parallel or parallel, kv_type=self.kv_type, **more)
+        return Request(
+            backend=self.backend,
+            device=self.device,
+            context=self.context,
+            parallel=self.parallel,
+            kv_type=self.kv_type,
+            default_parallel=parallel,
+            paths=tuple(str(folder) for folder in self.path or ()),
+        )
 
 
 def with_worker_options(command: Callable[..., None]) -> Callable[..., None]:
@@ -86,19 +93,41 @@ def with_worker_options(command: Callable[..., None]) -> Callable[..., None]:
     return called
 
 
-def prepare(model: str, job: Job, wanted: WorkerOptions) -> tuple[ModelEntry, Choice]:
-    """The model, downloaded if need be, and the worker and device that suit it."""
-    from ..workers.choice import choose
+@dataclass(frozen=True)
+class Prepared:
+    """A model that is here, and how it is to be run, as it was planned."""
+
+    entry: ModelEntry
+    recipe: WorkerRecipe
+    variant: WorkerVariant
+    options: StartOptions
+
+
+def prepare(model: str, job: Job, wanted: WorkerOptions, *, parallel: int = 1, **more: Any) -> Prepared:
+    """Plan the run, then download the model if need be: that it does not fit is told before.
+
+    :param parallel: requests computed at once if nothing was asked for.
+    :param more: further fields of :class:`~rbee_core.workers.runtime.StartOptions`.
+    """
+    from ..workers.runtime import StartOptions
 
     rbee = facade()
+    rbee.workers.require_here()
+    request = wanted.request(parallel=parallel)
+    plan = rbee.plan(model, job, request)
+    recipe, variant, _devices = plan.choice
+    _tell(plan, job)
     entry = rbee.ensure_model(model, job, allow_retired=wanted.allow_retired)
-    folders = [str(folder) for folder in wanted.path or ()]
-    choice = choose(rbee.workers, entry, backend=wanted.backend, device=wanted.device, paths=folders)
-    _note_use(entry)
-    return entry, choice
+    if not plan.subject.exact and not plan.subject.downloaded:
+        # Now its headers can be read for sure.
+        again = rbee.plan(entry.id, job, request)
+        recipe, variant, _devices = again.choice
+        if again.line() != plan.line():
+            _tell(again, job)
+        plan = again
+    options = plan.start_options(StartOptions(kv_type=wanted.kv_type, **more))
+    return Prepared(entry, recipe, variant, options)
 
 
-def _note_use(entry: ModelEntry) -> None:
-    """Note when a model was last used. A catalog that cannot be written to is no reason not to run it."""
-    with suppress(RbeeError, OSError):
-        facade().catalog.update(entry.id, lambda e: e.model_copy(update={"last_used_at": datetime.now(UTC)}))
+def _tell(plan: Plan, job: Job) -> None:
+    job.emit("plan_chosen", f"Plan: {plan.line()}", actor="planner", chosen=plan.wire()["chosen"])

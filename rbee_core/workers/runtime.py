@@ -8,6 +8,7 @@ import re
 import socket
 import subprocess
 import time
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
@@ -15,7 +16,7 @@ from typing import TYPE_CHECKING, Any
 
 from ..contracts import Device, ModelEntry, WorkerBinary, WorkerRecipe
 from ..contracts.recipe import RunSection
-from ..errors import ErrorCode, RbeeError, UsageError
+from ..errors import ErrorCode, RbeeError
 from ..process_groups import end_group, ending, new_group, started_at
 from .causes import LOOKED_AT, find_cause
 from .environment import Environment
@@ -27,8 +28,6 @@ from .running import RunningWorker, RunningWorkers
 if TYPE_CHECKING:
     from ..jobs import Job
 
-#: Tokens a request may use if nothing else is said, and the model allows for so many.
-DEFAULT_CONTEXT = 8192
 #: Seconds between two words to the person while a model loads.
 _TELL_EVERY = 5.0
 _SECRET = re.compile(r"TOKEN|SECRET|PASSW|CREDENTIAL|API_?KEY|ACCESS_KEY", re.IGNORECASE)
@@ -38,18 +37,24 @@ _SECRET = re.compile(r"TOKEN|SECRET|PASSW|CREDENTIAL|API_?KEY|ACCESS_KEY", re.IG
 class StartOptions:
     """How a worker is started.
 
-    :param context: tokens per request, or ``None`` for what suits the model.
+    :param devices: what it computes on, at least one; its process sees no other of their kind.
+    :param context: tokens per request, or ``None`` for what the worker takes by itself.
     :param parallel: requests computed at once.
+    :param gpu_layers: layers of the model on GPUs, the output counted as one; ``None`` for what the worker thinks best.
+    :param tensor_split: of these, the layers on each of several GPUs.
     :param idle_timeout: seconds without a request after which the worker ends by itself.
     :param api_key_file: a file with the key that clients must send.
     :param attached: whether the worker has to end with this process, however that ends.
     """
 
+    devices: tuple[Device, ...] = ()
     host: str = "127.0.0.1"
     port: int = 0
     context: int | None = None
     parallel: int = 1
     kv_type: str | None = None
+    gpu_layers: int | None = None
+    tensor_split: tuple[int, ...] = ()
     idle_timeout: float | None = None
     api_key_file: Path | None = None
     attached: bool = True
@@ -74,7 +79,6 @@ class Starter:
         recipe: WorkerRecipe,
         binary: WorkerBinary,
         entry: ModelEntry,
-        device: Device,
         options: StartOptions,
         job: Job,
     ) -> Started:
@@ -89,9 +93,10 @@ class Starter:
         ready_file = log.with_suffix(".ready")
         tells_port = "ready_file" in used(recipe.run.entry)
         port = options.port if tells_port else _free_port(options.host, options.port)
-        values = _values(recipe, binary, entry, device, options)
+        device = ",".join(device.id for device in options.devices)
+        values = _values(binary, entry, device, options)
         values |= {"worker_id": worker_id, "ready_file": ready_file, "port": port}
-        job.emit("worker_start", f"Starting {binary.id} with {entry.id} on {device.id}.", worker=worker_id)
+        job.emit("worker_start", f"Starting {binary.id} with {entry.id} on {device}.", worker=worker_id)
         argv = fill(recipe.run.entry, values)
         process = _spawn(argv, log, options, _environment(recipe, binary, options))
         try:
@@ -104,7 +109,7 @@ class Starter:
                 port=0 if tells_port else port,
                 model=entry.id,
                 worker=binary.id,
-                device=device.id,
+                device=device,
                 environment=binary.path,
                 log=str(log),
                 started_at=datetime.now(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z"),
@@ -129,21 +134,6 @@ class Starter:
         if started.process.stdin is not None:
             started.process.stdin.close()
         self._registry.forget(started.worker.id)
-
-
-def context_for(recipe: WorkerRecipe, entry: ModelEntry, asked: int | None) -> int:
-    """Tokens per request: what was asked for, else what model and worker both allow, up to `DEFAULT_CONTEXT`.
-
-    :raises UsageError: more than the worker can.
-    """
-    most = recipe.capabilities.max_context_length
-    if asked is not None:
-        if most is not None and asked > most:
-            raise UsageError(f"--context {asked} is more than {recipe.id} can: {most}.", "Ask for fewer tokens.")
-        return asked
-    trained = entry.metadata.get("context_length")
-    limits = [DEFAULT_CONTEXT, most, trained if isinstance(trained, int) and trained > 0 else None]
-    return min(limit for limit in limits if limit is not None)
 
 
 class _Wait:
@@ -192,10 +182,10 @@ def _failed(worker: RunningWorker, what: str, status: int | None = None) -> Rbee
     return RbeeError(ErrorCode.WORKER_START_FAILED, told + shown, f"{advice}The whole log: {log}")
 
 
-def _values(
-    recipe: WorkerRecipe, binary: WorkerBinary, entry: ModelEntry, device: Device, options: StartOptions
-) -> dict[str, Any]:
-    index = device.id.rpartition("-")[2]
+def _values(binary: WorkerBinary, entry: ModelEntry, device: str, options: StartOptions) -> dict[str, Any]:
+    first = options.devices[0]
+    # Where the process sees just the chosen ones, the first of them is its number 0.
+    index = "0" if first.selector else first.id.rpartition("-")[2]
     return {
         "python": Environment(Path(binary.path)).python,
         "prefix": binary.path,
@@ -203,11 +193,13 @@ def _values(
         "model": entry.path,
         "model_id": entry.id,
         "backend": binary.worker_type,
-        "device": device.id,
+        "device": device,
         "device_index": index if index.isdigit() else None,
-        "context": context_for(recipe, entry, options.context),
+        "context": options.context,
         "parallel": options.parallel,
         "kv_type": options.kv_type,
+        "gpu_layers": options.gpu_layers,
+        "tensor_split": ",".join(map(str, options.tensor_split)) or None,
         "idle_timeout": options.idle_timeout,
         "api_key_file": options.api_key_file,
         "watch_fd": 0 if options.attached else None,
@@ -215,11 +207,23 @@ def _values(
 
 
 def _environment(recipe: WorkerRecipe, binary: WorkerBinary, options: StartOptions) -> dict[str, str]:
-    """This process's variables without its own Python's, and without secrets that are none of a worker's business."""
+    """This process's variables, and those that show the worker the chosen devices alone.
+
+    Without this process's own Python's, and without secrets that are none of a worker's business.
+    """
     dropped = {"PYTHONPATH", "PYTHONHOME", "VIRTUAL_ENV", "PYTHONSTARTUP", "__PYVENV_LAUNCHER__"}
     env = {k: v for k, v in os.environ.items() if k not in dropped and not _SECRET.search(k)}
     own = recipe.backend.get(binary.worker_type)
-    return {**env, **(own.env if own else {}), "PYTHONUNBUFFERED": "1"}
+    return {**env, **(own.env if own else {}), **selection(options.devices), "PYTHONUNBUFFERED": "1"}
+
+
+def selection(devices: Sequence[Device]) -> dict[str, str]:
+    """The environment in which a process sees these devices alone, in this order."""
+    chosen: dict[str, list[str]] = {}
+    for device in devices:
+        for variable, value in (device.selector or {}).items():
+            chosen.setdefault(variable, []).append(value)
+    return {variable: ",".join(dict.fromkeys(values)) for variable, values in chosen.items()}
 
 
 def _spawn(argv: list[str], log: Path, options: StartOptions, env: dict[str, str]) -> subprocess.Popen[bytes]:

@@ -17,7 +17,7 @@ from ..contracts import Device, ModelEntry, WorkerBinary, WorkerRecipe, WorkerVa
 from ..errors import ErrorCode, RbeeError
 from .discovery import Found, discover, find
 from .installed import InstalledWorkers
-from .machine import Machine, this_machine
+from .machine import Machine, detected_machine, this_machine
 from .running import CRASHED, RunningWorkers
 from .runtime import Started, Starter, StartOptions
 
@@ -81,6 +81,19 @@ class Workers:
                     return worker.recipe, variant  # type: ignore[return-value]
         recipe = find(found, name)
         return recipe, recipe.variants()[0]
+
+    def require_here(self) -> None:
+        """See that this is the machine that is planned for.
+
+        :raises RbeeError: ``BACKEND_UNAVAILABLE``: ``RBEE_FORCE_PLATFORM`` says that it is another.
+        """
+        here = detected_machine()
+        if self.machine != here:
+            raise RbeeError(
+                ErrorCode.BACKEND_UNAVAILABLE,
+                f"This machine is {here}; RBEE_FORCE_PLATFORM says it is {self.machine}, so nothing can be run.",
+                "A run there can be planned: rbee plan MODEL. To run something here, unset RBEE_FORCE_PLATFORM.",
+            )
 
     def obstacle(self, recipe: WorkerRecipe, variant: WorkerVariant) -> str | None:
         """Why a variant cannot be built on this machine; ``None`` if it can."""
@@ -250,14 +263,13 @@ class Workers:
         recipe: WorkerRecipe,
         variant: WorkerVariant,
         entry: ModelEntry,
-        device: Device,
         options: StartOptions,
         job: Job,
     ) -> Started:
         """Start a worker, building it if need be, and wait until it answers."""
         binary = self.build(recipe, variant, job)
         with job.stage("worker_start", "worker-manager"):
-            return self._starter.start(recipe, binary, entry, device, options, job)
+            return self._starter.start(recipe, binary, entry, options, job)
 
     def stop(self, started: Started, *, grace: float | None = None) -> None:
         """End a worker that `start` of this process started."""
@@ -269,12 +281,11 @@ class Workers:
         recipe: WorkerRecipe,
         variant: WorkerVariant,
         entry: ModelEntry,
-        device: Device,
         options: StartOptions,
         job: Job,
     ) -> Iterator[Started]:
         """A worker for the time of a ``with`` block."""
-        started = self.start(recipe, variant, entry, device, options, job)
+        started = self.start(recipe, variant, entry, options, job)
         try:
             yield started
         finally:

@@ -1,0 +1,192 @@
+"""A plan: what a model will run on, whether it fits, and if not, why not and what would."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Any
+
+from ..contracts import Device, WorkerRecipe, WorkerVariant
+from ..units import human_size
+from .advice import Advice, advise
+from .bars import DeviceMemory, memory_of
+from .candidates import Candidate, Request, best, candidates, wish_for
+from .missing import needed_plugins, not_installed
+from .refusal import why_not
+from .subject import Subject, alternatives_of, find_subject
+
+if TYPE_CHECKING:
+    from ..errors import RbeeError, UsageError
+    from ..jobs import Job
+    from ..models import ModelProvisioner
+    from ..workers.runtime import StartOptions
+    from ..workers.service import Workers
+
+#: How the table of candidates is ordered.
+_ORDER = ("chosen", "fits", "partial", "refused")
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """What was found. ``candidates`` begin with the chosen one; ``problem`` is why there is none."""
+
+    subject: Subject
+    request: Request
+    machine: str
+    candidates: tuple[Candidate, ...]
+    chosen: Candidate | None
+    memory: tuple[DeviceMemory, ...]
+    advice: tuple[Advice, ...]
+    notes: tuple[str, ...]
+    problem: RbeeError | UsageError | None = None
+
+    @property
+    def choice(self) -> tuple[WorkerRecipe, WorkerVariant, tuple[Device, ...]]:
+        """The worker to start and the devices to start it on.
+
+        :raises RbeeError: nothing can be started: ``INSUFFICIENT_VRAM``, ``INSUFFICIENT_RAM``, ``BACKEND_UNAVAILABLE``,
+            ``WORKER_NOT_FOUND``.
+        :raises UsageError: more is asked than a worker can.
+        """
+        if self.problem is not None:
+            raise self.problem
+        assert self.chosen is not None
+        assert self.chosen.recipe is not None
+        return self.chosen.recipe, self.chosen.recipe.variant(self.chosen.feature), self.chosen.devices
+
+    def start_options(self, options: StartOptions) -> StartOptions:
+        """How the worker is to be started, so that it is as planned."""
+        recipe, _variant, devices = self.choice
+        placement = self.chosen.placement if self.chosen is not None else None
+        if placement is None:
+            wish = wish_for(recipe, self.subject, self.request)
+            return replace(options, devices=devices, context=wish.contexts()[1], parallel=wish.parallels()[0])
+        gpus = bool(placement.site.gpus) and bool(placement.site.shape.layers)
+        return replace(
+            options,
+            context=placement.demand.context,
+            parallel=placement.demand.parallel,
+            devices=devices,
+            gpu_layers=sum(placement.split) if gpus else None,
+            tensor_split=placement.split if len(placement.split) > 1 else (),
+        )
+
+    def line(self) -> str:
+        """The plan in one line."""
+        chosen = self.chosen
+        if chosen is None:
+            return f"{self.subject.id} does not run here."
+        names = " and ".join(dict.fromkeys(device.name for device in chosen.devices))
+        return f"{chosen.variant} on {chosen.device} ({names}): {chosen.reason}."
+
+    def wire(self) -> dict[str, Any]:
+        """The shape that ``plan --json`` prints (design §6), and more."""
+        shape = self.subject.shape
+        return {
+            "model": self.subject.id,
+            "chosen": self._chosen(),
+            "candidates": [_row(candidate) for candidate in self.candidates],
+            "memory": [memory.wire() for memory in self.memory],
+            "advice": [{"text": advice.text, "option": advice.option or None} for advice in self.advice],
+            "notes": list(self.notes),
+            "machine": self.machine,
+            "downloaded": self.subject.downloaded,
+            "download": self.subject.download,
+            "shape": shape
+            and {
+                "format": shape.format,
+                "architecture": shape.architecture,
+                "quantization": shape.quantization,
+                "parameters": shape.parameters or None,
+                "layers": len(shape.layers),
+                "size": shape.size,
+                "contextLength": shape.trained_context,
+                "exact": shape.exact,
+            },
+        }
+
+    def _chosen(self) -> dict[str, Any] | None:
+        chosen = self.chosen
+        if chosen is None:
+            return None
+        row: dict[str, Any] = {
+            "variant": chosen.variant,
+            "device": chosen.device,
+            "devices": [device.id for device in chosen.devices],
+            "backend": chosen.feature,
+            **dict.fromkeys(("contextLength", "parallel", "kvType", "gpuLayers", "tensorSplit")),
+            **dict.fromkeys(("layers", "memoryRequired", "memoryAvailable")),
+        }
+        if (placement := chosen.placement) is not None:
+            row |= {
+                "contextLength": placement.demand.context,
+                "parallel": placement.demand.parallel,
+                "kvType": placement.demand.kv_type,
+                "gpuLayers": sum(placement.split),
+                "tensorSplit": list(placement.split) if len(placement.split) > 1 else None,
+                "layers": placement.site.units,
+                "memoryRequired": placement.required,
+                "memoryAvailable": placement.available,
+            }
+        return row
+
+
+def _row(candidate: Candidate) -> dict[str, Any]:
+    return {
+        "variant": candidate.variant,
+        "device": candidate.device,
+        "verdict": candidate.verdict,
+        "reason": candidate.reason,
+        "cause": candidate.cause or None,
+    }
+
+
+def make_plan(models: ModelProvisioner, workers: Workers, text: str, request: Request, job: Job) -> Plan:
+    """Plan a run of the model that ``text`` names. Nothing is downloaded but headers, nothing built, nothing started.
+
+    :raises RbeeError: the model cannot be found.
+    """
+    subject = find_subject(models, text, job)
+    found = candidates(workers, subject, request)
+    found += not_installed(subject, found)
+    chosen = best(found, request.paths)
+    if chosen is not None:
+        taken, chosen = chosen, replace(chosen, verdict="chosen")
+        found = [chosen if candidate is taken else candidate for candidate in found]
+    marked = taken if chosen is not None else None
+    missing = needed_plugins(subject, found, workers.hardware.backends)
+    advice = advise(subject, request, found, marked, lambda: alternatives_of(models, subject, job))
+    advice = [*missing, *advice] if chosen is None else advice
+    problem = None if chosen is not None else why_not(subject, request, found, workers, advice)
+    return Plan(
+        subject=subject,
+        request=request,
+        machine=str(workers.machine),
+        candidates=tuple(sorted(found, key=lambda candidate: _ORDER.index(candidate.verdict))),
+        chosen=chosen,
+        memory=tuple(memory_of(chosen, found, workers.hardware.devices)),
+        advice=tuple(advice),
+        notes=tuple(_notes(subject, found, chosen)),
+        problem=problem,
+    )
+
+
+def _notes(subject: Subject, found: Sequence[Candidate], chosen: Candidate | None) -> list[str]:
+    """What a person should know beside the verdict."""
+    notes = list(subject.notes)
+    placement = chosen.placement if chosen is not None else None
+    if chosen is not None and placement is not None:
+        notes += placement.needed.notes
+        trained = placement.site.shape.trained_context
+        if trained and placement.demand.context > trained:
+            notes.append(f"The model was trained for {trained} tokens; what it says beyond them may make no sense.")
+        if chosen.placement is not None and placement.site.gpus and not placement.whole:
+            notes.append(
+                "Each token waits for the layers on the CPU: expect a fraction of the speed it would have on the GPU."
+            )
+    if chosen is not None and chosen.feature == "cpu":
+        unused = [candidate for candidate in found if candidate.devices and candidate.feature != "cpu"]
+        notes += [f"{candidate.device} is not used: {candidate.reason}." for candidate in unused]
+    if not subject.downloaded and subject.download:
+        notes.append(f"{human_size(subject.download)} have to be downloaded first.")
+    return list(dict.fromkeys(notes))
