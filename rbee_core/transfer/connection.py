@@ -57,12 +57,12 @@ class Connection:
         :raises RbeeError: it cannot be brought.
         """
         while not self._fetch.over:
-            before = self._got
+            before, crowded = self._got, not self._fetch.alone
             try:
                 self._transfer(segment)
             except OSError as error:
-                if self._got == before and not self._fetch.alone:
-                    # Refused while others get on: the server wants fewer connections.
+                if self._got == before and crowded:
+                    # Refused while others got on: the server wants fewer connections.
                     self._fetch.tally.budget.refused()
                     return False
                 self._retry.failed(error)
@@ -101,10 +101,11 @@ class Connection:
         wanted = fetch.schedule.claim(segment, len(piece))
         with writing(fetch.part.dest):
             fetch.part.file.write(segment.position, piece[:wanted])
+        # Counted first: with the last piece it is over, and whoever waits for that goes on at once.
+        fetch.count(wanted)
         last = fetch.schedule.written(segment)
         self._got += wanted
         self._retry.reached(self._got)
-        fetch.count(wanted)
         if not fetch.ranges_work:
             fetch.proven()
         fetch.tally.pace(wanted)

@@ -98,8 +98,13 @@ class Fetch:
             self._change.notify()
 
     def count(self, count: int) -> None:
-        """So many bytes more are here."""
+        """So many bytes more are here.
+
+        :raises ClosedError: it is over, and what was counted may have been taken back already.
+        """
         with self._change:
+            if self.over:
+                raise ClosedError
             self.counted += count
         self.tally.add(count, self.source.name)
 

@@ -51,14 +51,18 @@ class Server:
             number = len(self.asked)
             self.open += 1
             self.most = max(self.most, self.open)
+        left = end - start
         try:
             for piece in self._trouble(number, start, end) or self.give(start, end):
+                left -= len(piece)
                 with self._lock:
                     self.given += len(piece)
+                    if left <= 0 < left + len(piece):
+                        self.open -= 1  # whoever has the last byte is free to ask for the next range
                 yield piece
         finally:
             with self._lock:
-                self.open -= 1
+                self.open -= left > 0
 
     def give(self, start: int, end: int) -> Iterator[bytes]:
         for begin in range(start, end, CHUNK):

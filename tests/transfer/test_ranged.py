@@ -19,8 +19,12 @@ from rbee_core.transfer import (
     receive,
     receive_all,
 )
+from rbee_core.transfer.fetch import Fetch
+from rbee_core.transfer.positioned import ClosedError
+from rbee_core.transfer.schedule import Schedule, Segment
+from rbee_core.transfer.sparse import SparsePart
 
-from .ranges import DATA, SIZE, Server, interrupted, left, refused, sha256
+from .ranges import CHUNK, DATA, SIZE, Server, interrupted, left, refused, sha256
 
 pytestmark = pytest.mark.usefixtures("small_ranges")
 
@@ -41,6 +45,35 @@ def test_many_ranges_make_one_file(dest: Path, job: Job) -> None:
     assert tally.done == SIZE
     assert server.most == 4
     assert server.given == SIZE
+
+
+def test_the_last_byte_is_counted_before_it_is_over(dest: Path, job: Job, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Also if the connection that brought it sleeps from then on."""
+    wake, written = threading.Event(), Schedule.written
+
+    def held_up(self: Schedule, segment: Segment) -> bool:
+        last = written(self, segment)
+        if self.arrived(0) == SIZE:
+            wake.wait(30)
+        return last
+
+    monkeypatch.setattr(Schedule, "written", held_up)
+    tally = Tally(job, SIZE)
+    try:
+        receive(Server().source(), dest, tally)
+        assert tally.done == SIZE
+    finally:
+        wake.set()
+
+
+def test_what_comes_when_it_is_over_is_not_counted(dest: Path, job: Job) -> None:
+    tally = Tally(job, SIZE)
+    with SparsePart(Server().source(), dest, tally) as part:
+        fetch = Fetch(part, tally)
+        fetch.run()
+        with pytest.raises(ClosedError):
+            fetch.count(CHUNK)
+    assert tally.done == fetch.counted == SIZE
 
 
 def test_a_broken_range_is_taken_up_where_it_broke(dest: Path, job: Job) -> None:

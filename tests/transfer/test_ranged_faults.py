@@ -20,7 +20,9 @@ from rbee_core.transfer import (
     TryLaterError,
     budget,
     receive,
+    retry,
 )
+from rbee_core.transfer.fetch import Fetch
 
 from .ranges import DATA, SIZE, Server, interrupted, left, noted, refused, sha256
 
@@ -182,6 +184,32 @@ def test_fewer_connections_where_a_server_wants_fewer(dest: Path, job: Job) -> N
 
     server = Server(limited)
     receive(server.source(), dest, Tally(job, SIZE))
+    assert dest.read_bytes() == DATA
+
+
+def test_a_refusal_because_of_others_is_not_waited_out_when_they_are_done(
+    dest: Path, job: Job, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A connection that was one too many asks anew at once, not after ten minutes, when it has become the only one."""
+    job.options.connections = 2
+    others_left, refused_once = threading.Event(), threading.Event()
+    left = Fetch.left
+
+    def leaving(fetch: Fetch) -> None:
+        left(fetch)
+        others_left.set()
+
+    def trouble(number: int, start: int, end: int) -> Iterator[bytes] | None:
+        if number == 1 or refused_once.is_set():
+            return None
+        refused_once.set()
+        assert others_left.wait(30)
+        raise TryLaterError("too many connections", 600)
+
+    monkeypatch.setattr(Fetch, "left", leaving)
+    monkeypatch.setattr(retry.Retry, "failed", lambda self, error: pytest.fail("it waits"))
+    receive(Server(trouble).source(), dest, Tally(job, SIZE))
+    assert refused_once.is_set()
     assert dest.read_bytes() == DATA
 
 
