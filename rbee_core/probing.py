@@ -144,3 +144,22 @@ class Host:
     env: Mapping[str, str] = field(default_factory=lambda: os.environ)
     tool: Callable[[Sequence[str]], str | None] = run_tool
     may_use: Callable[[Path], bool] = _may_use
+
+
+def sysctl(host: Host, *names: str) -> dict[str, str]:
+    """What macOS' ``sysctl`` tells: of a name (``hw.memsize``), or of all below one (``hw``); nothing it refuses."""
+    values: dict[str, str] = {}
+    for name in names:  # one by one: of an unknown name it tells nothing, and fails
+        pairs = (line.partition(":") for line in (host.tool(["sysctl", name]) or "").splitlines())
+        values |= {key.strip(): value.strip() for key, _, value in pairs if value.strip()}
+    return values
+
+
+def mac_memory_free(host: Host) -> int | None:
+    """Bytes that a new process could have under macOS: free, or kept for files nobody uses, as ``vm_stat`` counts."""
+    lines = (host.tool(["vm_stat"]) or "").splitlines()
+    size = next((to_count(word) for word in (lines[0].split() if lines else ()) if word.isdigit()), None)
+    pairs = (line.partition(":") for line in lines)
+    pages = {key.strip(): to_count(value.strip().rstrip(".")) for key, _, value in pairs}
+    found = [pages.get(f"Pages {kind}") for kind in ("free", "inactive", "speculative")]
+    return None if size is None or found[0] is None else size * sum(count or 0 for count in found)

@@ -23,9 +23,11 @@ class CpuBackend:
     @hookimpl
     def detect_hardware(self) -> list[Device]:
         """This machine's processor, as one device."""
+        from rbee_core.probing import Host
+
         from .detect import detect
 
-        return [detect()]
+        return [detect(Host())]
 
     @hookimpl
     def build_worker(self, recipe: WorkerRecipe, variant: WorkerVariant, dest: Path, job: Job) -> WorkerBinary | None:

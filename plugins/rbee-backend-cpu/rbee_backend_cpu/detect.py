@@ -2,27 +2,31 @@
 
 from __future__ import annotations
 
-import sys
-from pathlib import Path
-
 from rbee_core.contracts import Device
-from rbee_core.probing import read_kibibytes
+from rbee_core.probing import Host
 
-from .cgroups import memory_limits
-from .processor import processor
+from .memory import memory
+from .processor import Processor
 
 
-def detect(root: Path = Path("/")) -> Device:
+def detect(host: Host) -> Device:
     """This machine's processor and the memory that a new process could really use.
 
-    ``coresPhysical``, ``coresLogical`` and ``coresUsable`` go with it; the last counts affinity and CPU quotas.
-
-    :param root: where ``/proc`` and ``/sys`` are looked for, on Linux.
+    With it go ``coresPhysical``, ``coresLogical``, ``coresUsable`` (logical, with affinity and CPU quotas counted),
+    ``threadsRecommended``, and where they are known ``isaLevel``, ``coresPerformance`` and ``coresEfficiency``, and
+    ``numaNodes`` where there are several.
     """
-    cpu = processor(root)
-    total, free = memory(root)
+    cpu = _processor(host)
+    total, free = memory(host)
     cores = f"{cpu.physical} core{'s' if cpu.physical != 1 else ''}"
     threads = f"{cpu.logical} thread{'s' if cpu.logical != 1 else ''}"
+    extra = {
+        "isaLevel": cpu.isa_level,
+        "coresPerformance": cpu.performance,
+        "coresEfficiency": cpu.efficiency,
+        "numaNodes": [{"id": node.id, "processors": node.processors, "memoryTotal": node.memory} for node in cpu.numa]
+        or None,
+    }
     return Device.model_validate(
         {
             "id": "CPU-0",
@@ -30,28 +34,22 @@ def detect(root: Path = Path("/")) -> Device:
             "name": f"{cpu.name} ({cores}, {threads})",
             "memoryTotal": total,
             "memoryFree": free,
-            "architecture": cpu.architecture,
+            "architecture": host.architecture,
             "features": cpu.features,
             "coresPhysical": cpu.physical,
             "coresLogical": cpu.logical,
             "coresUsable": cpu.usable,
+            "threadsRecommended": cpu.threads,
+            **{key: value for key, value in extra.items() if value is not None},
         }
     )
 
 
-def memory(root: Path = Path("/")) -> tuple[int, int]:
-    """Bytes of memory in all, and free for a new process; the strictest of machine and control groups."""
-    if sys.platform == "linux":
-        total = read_kibibytes(root / "proc/meminfo", "MemTotal")
-        free = read_kibibytes(root / "proc/meminfo", "MemAvailable")
+def _processor(host: Host) -> Processor:
+    if host.system == "linux":
+        from .linux import processor
+    elif host.system == "darwin":
+        from .macos import processor
     else:
-        total = free = None
-    if total is None or free is None:
-        import psutil
-
-        found = psutil.virtual_memory()
-        total, free = total or int(found.total), free or int(found.available)
-    if sys.platform == "linux":
-        for group in memory_limits(root):
-            total, free = min(total, group.limit), min(free, group.free)
-    return total, min(free, total)
+        from .windows import processor
+    return processor(host)

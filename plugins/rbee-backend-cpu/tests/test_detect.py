@@ -10,9 +10,11 @@ from pathlib import Path
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from rbee_backend_cpu.detect import detect, memory
+from rbee_backend_cpu.detect import detect as detect_on
+from rbee_backend_cpu.memory import memory as memory_on
 
 from rbee_core.contracts import Device
+from rbee_core.probing import Host
 from rbee_core.testing.cli import RbeeHome
 
 GIB = 1 << 30
@@ -30,6 +32,14 @@ Features\t: fp asimd asimddp asimdhp i8mm bf16 sve
 CPU implementer\t: 0x41
 
 """
+
+
+def detect(root: Path) -> Device:
+    return detect_on(Host(root, "linux"))
+
+
+def memory(root: Path) -> tuple[int, int]:
+    return memory_on(Host(root, "linux"))
 
 
 def tree(root: Path, files: dict[str, str]) -> Path:
