@@ -23,10 +23,11 @@ class RocmBackend:
     @hookimpl
     def detect_hardware(self) -> list[Device]:
         """This machine's AMD GPUs, the best first."""
-        from .detect import detect
-        from .machine import Machine
+        from rbee_core.probing import Host
 
-        return detect(Machine())
+        from .detect import detect
+
+        return detect(Host())
 
     @hookimpl
     def build_worker(self, recipe: WorkerRecipe, variant: WorkerVariant, dest: Path, job: Job) -> WorkerBinary | None:

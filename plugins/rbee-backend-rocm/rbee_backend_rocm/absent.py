@@ -8,30 +8,35 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from rbee_core.errors import RbeeError
-from rbee_core.probing import read_text
+from rbee_core.errors import ErrorCode, RbeeError
+from rbee_core.probing import Host, read_table
 
 from .kfd import has_topology
-from .machine import Machine, unavailable
 
-_AMD = "0x1002"
+_AMD = "1002:"
 #: PCI classes of display controllers and of accelerators without an output.
-_CLASSES = ("0x03", "0x12")
+_CLASSES = ("03", "12")
+#: What a container needs.
 IN_A_CONTAINER = "start the container with: --device /dev/kfd --device /dev/dri"
 
 
-def not_for(machine: Machine) -> RbeeError | None:
+def unavailable(message: str) -> RbeeError:
+    """Why there is no device."""
+    return RbeeError(ErrorCode.BACKEND_UNAVAILABLE, message)
+
+
+def not_for(host: Host) -> RbeeError | None:
     """Why ROCm is nothing for this kind of machine."""
-    if machine.system != "linux":
+    if host.system != "linux":
         return unavailable("ROCm is used on Linux only.")
-    if machine.architecture not in ("x86_64", "amd64"):
-        return unavailable(f"ROCm is for x86_64 processors; AMD has no build of it for {machine.architecture}.")
+    if host.architecture != "x86_64":
+        return unavailable(f"ROCm is for x86_64 processors; AMD has no build of it for {host.architecture}.")
     return None
 
 
-def nothing_found(machine: Machine) -> RbeeError:
+def nothing_found(host: Host) -> RbeeError:
     """Why KFD shows no GPU."""
-    root = machine.root
+    root = host.root
     if (root / "dev/dxg").exists():
         return unavailable(
             "This is WSL, where a GPU is reached through /dev/dxg; rbee uses ROCm through the kernel's KFD only."
@@ -59,11 +64,11 @@ def nothing_found(machine: Machine) -> RbeeError:
     )
 
 
-def no_device_file(machine: Machine) -> RbeeError | None:
+def no_device_file(host: Host) -> RbeeError | None:
     """Why the GPUs that the kernel has cannot be reached from here at all."""
-    if not (machine.root / "dev/kfd").exists():
+    if not (host.root / "dev/kfd").exists():
         return unavailable(f"An AMD GPU is there, but /dev/kfd is not: {IN_A_CONTAINER}")
-    if not (machine.root / "dev/dri").is_dir():
+    if not (host.root / "dev/dri").is_dir():
         return unavailable(f"An AMD GPU is there, but /dev/dri is not: {IN_A_CONTAINER}")
     return None
 
@@ -76,8 +81,8 @@ def _pci_gpus(root: Path) -> dict[str, str | None]:
     except OSError:
         return found
     for folder in folders:
-        vendor, kind = read_text(folder / "vendor") or "", read_text(folder / "class") or ""
-        if vendor.strip() == _AMD and kind.startswith(_CLASSES):
-            driver = folder / "driver"
-            found[folder.name] = driver.resolve().name if driver.exists() else None
+        event = read_table(folder / "uevent", "=")
+        kind = event.get("PCI_CLASS", "").rjust(6, "0")
+        if event.get("PCI_ID", "").upper().startswith(_AMD) and kind.startswith(_CLASSES):
+            found[folder.name] = event.get("DRIVER") or None
     return found

@@ -5,12 +5,11 @@ from __future__ import annotations
 import re
 
 from rbee_core.contracts import Device
-from rbee_core.probing import read_text, tidy
+from rbee_core.probing import Host, read_text, tidy
 
-from .absent import IN_A_CONTAINER, no_device_file, not_for, nothing_found
+from .absent import IN_A_CONTAINER, no_device_file, not_for, nothing_found, unavailable
 from .install import Rocm, installed, no_code
 from .kfd import Node, gfx_name, gpu_nodes
-from .machine import Machine, unavailable
 from .memory import memory_of
 from .names import product_names
 from .targets import features_of, is_integrated
@@ -19,7 +18,7 @@ from .visible import HIP, visible
 _OVERRIDE = "HSA_OVERRIDE_GFX_VERSION"
 
 
-def detect(machine: Machine) -> list[Device]:
+def detect(host: Host) -> list[Device]:
     """This machine's AMD GPUs: usable ones first, cards before processors' graphics, then by memory.
 
     ``architecture`` is the target that programs see, so the one that ``HSA_OVERRIDE_GFX_VERSION`` names where that is
@@ -27,38 +26,38 @@ def detect(machine: Machine) -> list[Device]:
 
     :raises RbeeError: ``BACKEND_UNAVAILABLE`` with why there is none, and what to do.
     """
-    if (error := not_for(machine)) is not None:
+    if (error := not_for(host)) is not None:
         raise error
-    nodes = gpu_nodes(machine.root)
+    nodes = gpu_nodes(host.root)
     if not nodes:
-        raise nothing_found(machine)
-    if (error := no_device_file(machine)) is not None:
+        raise nothing_found(host)
+    if (error := no_device_file(host)) is not None:
         raise error
     # The runtime leaves out, and does not count, those whose device file was not given to this container.
-    given = [node for node in nodes if (machine.root / "dev/dri" / node.render).exists()]
+    given = [node for node in nodes if (host.root / "dev/dri" / node.render).exists()]
     if not given:
         missing = ", ".join(f"/dev/dri/{node.render}" for node in nodes)
         raise unavailable(f"An AMD GPU is there, but not its device file {missing}: {IN_A_CONTAINER}")
-    seen, hidden = visible(given, machine.env)
+    seen, hidden = visible(given, host.env)
     if not seen:
         count = "the AMD GPU" if len(given) == 1 else f"all {len(given)} AMD GPUs"
-        raise unavailable(f"{hidden}={machine.env.get(hidden)!r} hides {count}: unset it, or name one, such as 0.")
-    return _devices(machine, seen)
+        raise unavailable(f"{hidden}={host.env.get(hidden)!r} hides {count}: unset it, or name one, such as 0.")
+    return _devices(host, seen)
 
 
-def _devices(machine: Machine, seen: list[tuple[int, Node]]) -> list[Device]:
-    rocm = installed(machine)
-    names = product_names(machine, [node for _, node in seen])
-    found = [_device(machine, rocm, number, node, names[node.index]) for number, node in seen]
+def _devices(host: Host, seen: list[tuple[int, Node]]) -> list[Device]:
+    rocm = installed(host)
+    names = product_names(host, [node for _, node in seen])
+    found = [_device(host, rocm, number, node, names[node.index]) for number, node in seen]
     found.sort(key=lambda device: (device.problem is not None, "integrated" in device.features, -device.memory_total))
     return [device.model_copy(update={"id": f"GPU-{index}"}) for index, device in enumerate(found)]
 
 
-def _device(machine: Machine, rocm: Rocm | None, number: int, node: Node, name: str) -> Device:
-    gfx, problem = _effective(machine, node)
+def _device(host: Host, rocm: Rocm | None, number: int, node: Node, name: str) -> Device:
+    gfx, problem = _effective(host, node)
     integrated = is_integrated(node.gfx, node.device_id)
-    memory = memory_of(machine.root, node, integrated=integrated)
-    problem = _access(machine, node) or problem or no_code(gfx, rocm)
+    memory = memory_of(host.root, node, integrated=integrated)
+    problem = _access(host, node) or problem or no_code(gfx, rocm)
     extra: dict[str, object] = {"uuid": node.uuid} if node.uuid else {}
     return Device.model_validate(
         {
@@ -67,7 +66,7 @@ def _device(machine: Machine, rocm: Rocm | None, number: int, node: Node, name: 
             "name": name if gfx == node.gfx else f"{name} ({node.gfx}, run as {gfx})",
             "memoryTotal": memory.total,
             "memoryFree": memory.free,
-            "driver": _driver(machine),
+            "driver": _driver(host),
             "architecture": gfx,
             "features": sorted([*features_of(gfx), *(["integrated"] if integrated else [])]),
             "runtime": rocm.version if rocm else None,
@@ -82,10 +81,10 @@ def _device(machine: Machine, rocm: Rocm | None, number: int, node: Node, name: 
     )
 
 
-def _effective(machine: Machine, node: Node) -> tuple[str, str | None]:
+def _effective(host: Host, node: Node) -> tuple[str, str | None]:
     """The target that programs see, and what is wrong with the variable that says so."""
-    name = f"{_OVERRIDE}_{node.index}" if f"{_OVERRIDE}_{node.index}" in machine.env else _OVERRIDE
-    value = machine.env.get(name)
+    name = f"{_OVERRIDE}_{node.index}" if f"{_OVERRIDE}_{node.index}" in host.env else _OVERRIDE
+    value = host.env.get(name)
     if value is None:
         return node.gfx, None
     match = re.fullmatch(r"\s*(\d{1,2})\.\s*(\d{1,2})\.\s*(\d{1,2})", value)
@@ -98,10 +97,10 @@ def _effective(machine: Machine, node: Node) -> tuple[str, str | None]:
     return gfx, None
 
 
-def _access(machine: Machine, node: Node) -> str | None:
+def _access(host: Host, node: Node) -> str | None:
     """What keeps this process from using the GPU."""
-    files = [machine.root / "dev/kfd", machine.root / "dev/dri" / node.render]
-    shut = ["/" + file.relative_to(machine.root).as_posix() for file in files if not machine.may_use(file)]
+    files = [host.root / "dev/kfd", host.root / "dev/dri" / node.render]
+    shut = ["/" + file.relative_to(host.root).as_posix() for file in files if not host.may_use(file)]
     if not shut:
         return None
     return (
@@ -110,9 +109,9 @@ def _access(machine: Machine, node: Node) -> str | None:
     )
 
 
-def _driver(machine: Machine) -> str | None:
+def _driver(host: Host) -> str | None:
     """AMD's own driver has a version; the kernel's is the kernel's."""
     for path in ("sys/module/amdgpu/version", "proc/sys/kernel/osrelease"):
-        if text := tidy(read_text(machine.root / path), 80):
+        if text := tidy(read_text(host.root / path), 80):
             return text
     return None

@@ -7,9 +7,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from rbee_core.probing import read_text
+from rbee_core.probing import Host, read_text
 
-from .machine import Machine
 from .targets import OVERRIDES, elsewhere, libraries_of
 
 _TARGET = re.compile(r"gfx[0-9]{1,3}[0-9a-f]{2}(?![0-9a-f])")
@@ -24,19 +23,19 @@ class Rocm:
     targets: frozenset[str]
 
 
-def installed(machine: Machine) -> Rocm | None:
+def installed(host: Host) -> Rocm | None:
     """The ROCm that programs here would use: the one ``ROCM_PATH`` names, else the usual places, newest first."""
-    for folder in _places(machine):
+    for folder in _places(host):
         text = read_text(folder / ".info/version") or read_text(folder / ".info/version-rocm") or ""
         if match := re.match(r"\s*(\d{1,3}(?:\.\d{1,3}){1,2})", text):
             return Rocm(folder, match[1], _library_targets(folder))
     return None
 
 
-def _places(machine: Machine) -> Iterator[Path]:
-    if named := machine.env.get("ROCM_PATH"):
-        yield machine.root / named.lstrip("/")
-    opt = machine.root / "opt"
+def _places(host: Host) -> Iterator[Path]:
+    if named := host.env.get("ROCM_PATH"):
+        yield host.root / named.lstrip("/")
+    opt = host.root / "opt"
     yield opt / "rocm"
     for base, pattern in ((opt, "rocm-*"), (opt / "rocm", "core*")):
         yield from sorted(base.glob(pattern), key=_numbers, reverse=True)

@@ -12,22 +12,21 @@ from collections.abc import Iterable
 from functools import cache
 from pathlib import Path
 
-from rbee_core.probing import read_text, tidy
+from rbee_core.probing import Host, read_text, tidy
 
 from .kfd import Node
-from .machine import Machine
 
 _LISTS = ("usr/share/libdrm/amdgpu.ids", "opt/amdgpu/share/libdrm/amdgpu.ids")
 #: What tools and lists call a GPU whose name they do not know.
 _VAGUE = {"", "amd radeon graphics", "n/a", "unknown"}
 
 
-def product_names(machine: Machine, nodes: Iterable[Node]) -> dict[int, str]:
+def product_names(host: Host, nodes: Iterable[Node]) -> dict[int, str]:
     """Node number → name. The tools are started only when a name is still missing."""
     names: dict[int, str] = {}
-    tools = cache(lambda: [_rocminfo(machine), _amd_smi(machine)])
+    tools = cache(lambda: [_rocminfo(host), _amd_smi(host)])
     for node in nodes:
-        name = _from_driver(machine.root, node) or _from_lists(machine.root, node)
+        name = _from_driver(host.root, node) or _from_lists(host.root, node)
         if not name:
             by_node, by_address = tools()
             name = _known(by_node.get(str(node.index))) or _known(by_address.get(node.address))
@@ -62,19 +61,19 @@ def _hex(text: str) -> int | None:
     return int(text, 16) if re.fullmatch(r"[0-9a-f]{1,8}", text) else None
 
 
-def _rocminfo(machine: Machine) -> dict[str, str]:
+def _rocminfo(host: Host) -> dict[str, str]:
     """Node number → name, out of the blocks that ``rocminfo`` prints, one per agent."""
     found: dict[str, str] = {}
-    for block in re.split(r"\n\*{3,}\s*\nAgent", machine.tool(["rocminfo"]) or ""):
+    for block in re.split(r"\n\*{3,}\s*\nAgent", host.tool(["rocminfo"]) or ""):
         fields = dict(re.findall(r"^  ([A-Z][A-Za-z ]*):[ \t]+(.*?)[ \t]*$", block, re.MULTILINE))
         if fields.get("Device Type") == "GPU" and "Node" in fields:
             found[fields["Node"]] = fields.get("Marketing Name", "")
     return found
 
 
-def _amd_smi(machine: Machine) -> dict[str, str]:
+def _amd_smi(host: Host) -> dict[str, str]:
     """PCI address → name. Newer releases put the list into an object."""
-    text = machine.tool(["amd-smi", "static", "--asic", "--bus", "--json"]) or ""
+    text = host.tool(["amd-smi", "static", "--asic", "--bus", "--json"]) or ""
     try:
         data = json.loads(text[text.find("{") if text.lstrip().startswith("{") else text.find("[") :])
     except (ValueError, RecursionError):
