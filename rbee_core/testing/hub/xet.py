@@ -16,7 +16,7 @@ from .repos import FakeFile
 
 #: Bytes of a chunk: not a multiple of four, so that byte grouping has something left over.
 CHUNK = 50_003
-#: Chunks of a xorb.
+#: Chunks of a xorb, unless a store says otherwise.
 XORB = 40
 _PLAIN, _LZ4, _GROUPED = 0, 1, 2
 
@@ -28,12 +28,14 @@ class XetStore:
     """Files in chunks. The same chunk is stored once, whichever file it is of.
 
     :ivar versions: of the reconstruction API that are spoken.
+    :ivar xorb_chunks: how many go into one xorb.
     :ivar front: what stands in signed addresses instead of the storage itself: something in front of it.
     :ivar lie: what becomes of an answer before it is sent: of ``token`` or of ``reconstruction``.
     """
 
     def __init__(self) -> None:
         self.versions = {1, 2}
+        self.xorb_chunks = XORB
         self.front = ""
         self.lie: Callable[[str, Any], Any] = lambda what, answer: answer
         self.files: dict[str, list[Place]] = {}
@@ -55,8 +57,8 @@ class XetStore:
             if name not in self.files:
                 chunks = [data[start : start + CHUNK] for start in range(0, len(data), CHUNK)]
                 fresh = list(dict.fromkeys(chunk for chunk in chunks if chunk not in self._places))
-                for start in range(0, len(fresh), XORB):
-                    self._pack(fresh[start : start + XORB])
+                for start in range(0, len(fresh), self.xorb_chunks):
+                    self._pack(fresh[start : start + self.xorb_chunks])
                 self.files[name] = [self._places[chunk] for chunk in chunks]
         return name
 
