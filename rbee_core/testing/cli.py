@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import subprocess
 import sys
@@ -83,3 +84,13 @@ class RbeeHome:
         )
         remember(process)
         return process
+
+
+def refused(rbee: RbeeHome, *arguments: str, env: Mapping[str, str] | None = None) -> tuple[str, str]:
+    """The code and the words of a download's error, which leaves nothing new among the models."""
+    before = set((rbee.models / "models").rglob("*"))
+    done = rbee("models", "download", *arguments, "--json", env=env)
+    assert done.returncode == 1, done.stdout + done.stderr
+    error = json.loads(done.stderr)["error"]
+    assert set((rbee.models / "models").rglob("*")) == before
+    return error["code"], f"{error['message']} {error['hint']}"

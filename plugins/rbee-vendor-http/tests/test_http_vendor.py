@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from rbee_core.testing.cli import RbeeHome
+from rbee_core.testing.cli import RbeeHome, refused
 from rbee_core.testing.servers.web import WebServer
 
 DATA = b"GGUF" + os.urandom(300_000)
@@ -24,16 +24,6 @@ def entry(rbee: RbeeHome, *arguments: str, env: dict[str, str] | None = None) ->
     assert done.returncode == 0, done.stderr
     found: dict[str, object] = json.loads(done.stdout)
     return found
-
-
-def refused(rbee: RbeeHome, *arguments: str, env: dict[str, str] | None = None) -> tuple[str, str]:
-    """Code and words of an error, which leaves nothing new among the models."""
-    before = set((rbee.models / "models").rglob("*"))
-    done = rbee("models", "download", *arguments, "--json", env=env)
-    assert done.returncode == 1, done.stdout + done.stderr
-    error = json.loads(done.stderr)["error"]
-    assert set((rbee.models / "models").rglob("*")) == before
-    return error["code"], f"{error['message']} {error['hint']}"
 
 
 def test_a_model_with_its_checksum_beside_it(rbee: RbeeHome, web: WebServer) -> None:

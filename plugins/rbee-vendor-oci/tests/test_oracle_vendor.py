@@ -15,7 +15,7 @@ import pytest
 from rbee_vendor_oci import OracleVendor
 
 from rbee_core import Job, ModelRef, RbeeError
-from rbee_core.testing.cli import RbeeHome
+from rbee_core.testing.cli import RbeeHome, refused
 from rbee_core.testing.servers.oracle import OracleServer
 
 DATA = b"GGUF" + os.urandom(300_000)
@@ -40,16 +40,6 @@ def document(rbee: RbeeHome, verb: str, *arguments: str) -> Any:
     assert done.returncode == 0, done.stderr
     assert done.stderr == ""
     return json.loads(done.stdout)
-
-
-def refused(rbee: RbeeHome, *arguments: str, env: dict[str, str] | None = None) -> tuple[str, str]:
-    """Code and words of an error, which leaves nothing new among the models."""
-    before = set((rbee.models / "models").rglob("*"))
-    done = rbee("models", "download", *arguments, "--json", env=env)
-    assert done.returncode == 1, done.stdout + done.stderr
-    error = json.loads(done.stderr)["error"]
-    assert set((rbee.models / "models").rglob("*")) == before
-    return error["code"], f"{error['message']} {error['hint']}"
 
 
 def test_an_object(rbee: RbeeHome, oracle: OracleServer) -> None:

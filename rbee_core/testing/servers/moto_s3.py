@@ -4,18 +4,14 @@ from __future__ import annotations
 
 import sys
 from pathlib import Path
-from types import TracebackType
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
-from .processes import end, start
-
-if TYPE_CHECKING:
-    import subprocess
+from .processes import Program
 
 _KEYS = {"AWS_ACCESS_KEY_ID": "AKIAIOSFODNN7EXAMPLE", "AWS_SECRET_ACCESS_KEY": "wJalrXUtnFEMIK7MDENGbPxRfiCYEXAMPLEKEY"}
 
 
-class MotoS3:
+class MotoS3(Program):
     """The server on 127.0.0.1; use as a context manager.
 
     :param folder: for its log.
@@ -23,20 +19,15 @@ class MotoS3:
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
-        self.url = ""
-        self._process: subprocess.Popen[bytes] | None = None
 
-    def __enter__(self) -> MotoS3:
-        command = [sys.executable, "-m", "moto.server", "-H", "127.0.0.1"]
-        self._process, port = start(lambda port: [*command, "-p", str(port)], self.folder / "moto.log")
-        self.url = f"http://127.0.0.1:{port}"
-        return self
+    def command(self, port: int) -> list[str]:
+        """What runs it, on this port."""
+        return [sys.executable, "-m", "moto.server", "-H", "127.0.0.1", "-p", str(port)]
 
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        if self._process is not None:
-            end(self._process)
+    @property
+    def log(self) -> Path:
+        """Takes what it says."""
+        return self.folder / "moto.log"
 
     def client(self) -> Any:
         """A client of botocore's, to fill it."""

@@ -10,16 +10,15 @@ import hashlib
 import json
 import re
 import secrets
-import threading
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from email.utils import parsedate_to_datetime
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
-from types import TracebackType
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import TYPE_CHECKING, Any
 from urllib.parse import parse_qs, unquote, urlsplit
+
+from .loopback import LoopbackServer, QuietHandler
 
 if TYPE_CHECKING:
     from cryptography.hazmat.primitives.asymmetric.rsa import RSAPublicKey
@@ -64,7 +63,7 @@ class Asked:
     who: str
 
 
-class OracleServer:
+class OracleServer(LoopbackServer):
     """The service on 127.0.0.1; use as a context manager.
 
     ``buckets`` maps (namespace, bucket) to its objects, ``public`` are those that nobody has to sign for, ``pars``
@@ -81,24 +80,7 @@ class OracleServer:
         self.page_size = 1000
         self.requests: list[Asked] = []
         self._keys: dict[str, RSAPublicKey] = {}
-        self._server = ThreadingHTTPServer(("127.0.0.1", 0), type("Handler", (_Handler,), {"oracle": self}))
-        self._server.daemon_threads = True
-        self._server.block_on_close = False
-
-    def __enter__(self) -> OracleServer:
-        threading.Thread(target=self._server.serve_forever, kwargs={"poll_interval": 0.05}, daemon=True).start()
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self._server.shutdown()
-        self._server.server_close()
-
-    @property
-    def url(self) -> str:
-        """The endpoint."""
-        return f"http://127.0.0.1:{self._server.server_port}"
+        super().__init__(_Handler)
 
     def put(self, bucket: str, key: str, data: bytes, namespace: str = "ns", **options: Any) -> OracleObject:
         """Place an object, in a bucket that is made if need be."""
@@ -209,24 +191,20 @@ class OracleServer:
         return key.public_key()
 
 
-class _Handler(BaseHTTPRequestHandler):
-    oracle: ClassVar[OracleServer]
-    protocol_version = "HTTP/1.1"
+class _Handler(QuietHandler):
+    owner: OracleServer
 
-    def do_GET(self) -> None:
+    def do_GET(self) -> None:  # noqa: N802 — the name that http.server calls
         split = urlsplit(self.path)
         headers = {name.lower(): value for name, value in self.headers.items()}
-        who = self.oracle.signer(self.command, self.path, headers) or ""
-        self.oracle.requests.append(Asked(self.command, split.path, split.query, headers, who))
+        who = self.owner.signer(self.command, self.path, headers) or ""
+        self.owner.requests.append(Asked(self.command, split.path, split.query, headers, who))
         try:
             self._answer(split.path, {name: values[-1] for name, values in parse_qs(split.query).items()}, who)
         except (BrokenPipeError, ConnectionResetError):
             self.close_connection = True
 
     do_HEAD = do_GET  # noqa: N815 — the name that http.server calls
-
-    def log_message(self, format: str, *args: Any) -> None:  # noqa: A002 — the base class calls it so
-        """Say nothing."""
 
     def _answer(self, path: str, query: dict[str, str], who: str) -> None:
         match = _PATH.fullmatch(path)
@@ -235,16 +213,16 @@ class _Handler(BaseHTTPRequestHandler):
             return
         place = unquote(match["namespace"]), unquote(match["bucket"])
         key = unquote(match["key"] or "")
-        granted = self.oracle.pars.get(match["par"] or "")
+        granted = self.owner.pars.get(match["par"] or "")
         if match["par"] is not None:
             if granted is None or granted[:2] != place or granted[2] not in ("", key):
                 self._refuse(404, "NotAuthorizedOrNotFound")
                 return
-        elif not who and place not in self.oracle.public:
+        elif not who and place not in self.owner.public:
             signed = "Authorization" in self.headers
             self._refuse(401 if signed else 404, "NotAuthenticated" if signed else "BucketNotFound")
             return
-        objects = self.oracle.buckets.get(place)
+        objects = self.owner.buckets.get(place)
         if objects is None:
             self._refuse(404, "BucketNotFound")
         elif key:
@@ -255,7 +233,7 @@ class _Handler(BaseHTTPRequestHandler):
     def _list(self, objects: dict[str, OracleObject], query: dict[str, str]) -> None:
         prefix, start = query.get("prefix", ""), query.get("start", "")
         names = sorted(name for name in objects if name.startswith(prefix) and name >= start)
-        size = min(self.oracle.page_size, int(query.get("limit", "1000")))
+        size = min(self.owner.page_size, int(query.get("limit", "1000")))
         answer: dict[str, Any] = {"objects": [], "prefixes": []}
         for name in names[:size]:
             sent = objects[name].sent()

@@ -7,11 +7,40 @@ import subprocess
 import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
+from types import TracebackType
+from typing import Self
 
 from ..orphans import bound
 
 #: Seconds until a server must listen.
 _PATIENCE = 60
+
+
+class Program:
+    """A server program on 127.0.0.1; use as a context manager. Subclasses say how it is run, and where it logs."""
+
+    url = ""
+    _process: subprocess.Popen[bytes] | None = None
+
+    def command(self, port: int) -> Sequence[str]:
+        """What runs it, on this port."""
+        raise NotImplementedError
+
+    @property
+    def log(self) -> Path:
+        """Takes what it says."""
+        raise NotImplementedError
+
+    def __enter__(self) -> Self:
+        self._process, port = start(self.command, self.log)
+        self.url = f"http://127.0.0.1:{port}"
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        if self._process is not None:
+            end(self._process)
 
 
 def start(command: Callable[[int], Sequence[str]], log: Path) -> tuple[subprocess.Popen[bytes], int]:

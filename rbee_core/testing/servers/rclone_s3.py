@@ -7,16 +7,11 @@ import secrets
 import shutil
 import sys
 from pathlib import Path
-from types import TracebackType
-from typing import TYPE_CHECKING
 
-from .processes import end, start
-
-if TYPE_CHECKING:
-    import subprocess
+from .processes import Program
 
 
-class RcloneS3:
+class RcloneS3(Program):
     """The server on 127.0.0.1; use as a context manager.
 
     :param root: its buckets' folder.
@@ -26,25 +21,20 @@ class RcloneS3:
         self.root = root
         self.key = "rbee" + secrets.token_hex(8)
         self.secret = secrets.token_hex(16)
-        self.url = ""
-        self._process: subprocess.Popen[bytes] | None = None
 
-    def __enter__(self) -> RcloneS3:
+    def command(self, port: int) -> list[str]:
+        """What runs it, on this port."""
         self.root.mkdir(parents=True, exist_ok=True)
         config = self.root.with_name(self.root.name + ".rclone.conf")
         config.touch()
         common = ["serve", "s3", "--auth-key", f"{self.key},{self.secret}", "--config", str(config)]
         common += ["--poll-interval", "0", "--dir-cache-time", "0s", str(self.root)]
-        log = self.root.with_name(self.root.name + ".rclone.log")
-        self._process, port = start(lambda port: [_rclone(), *common, "--addr", f"127.0.0.1:{port}"], log)
-        self.url = f"http://127.0.0.1:{port}"
-        return self
+        return [_rclone(), *common, "--addr", f"127.0.0.1:{port}"]
 
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        if self._process is not None:
-            end(self._process)
+    @property
+    def log(self) -> Path:
+        """Takes what it says."""
+        return self.root.with_name(self.root.name + ".rclone.log")
 
     def put(self, bucket: str, key: str, data: bytes) -> None:
         """Place an object."""

@@ -7,19 +7,17 @@ import hashlib
 import json
 import re
 import secrets
-import threading
 import time
 import urllib.error
 import urllib.request
 from collections.abc import Callable, Mapping
 from datetime import UTC, datetime, timedelta
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
-from types import TracebackType
 from typing import Any, NamedTuple
 from urllib.parse import parse_qs, urlsplit
 
 from .docker_registry import DockerRegistry, basic
+from .loopback import LoopbackServer, QuietHandler
 
 SERVICE, ISSUER = "the hive", "rbee tests"
 
@@ -33,57 +31,36 @@ class Seen(NamedTuple):
     body: bytes
 
 
-class Server:
-    """An HTTP server on 127.0.0.1 that remembers what it was asked; use as a context manager."""
+class Server(LoopbackServer):
+    """An HTTP server that remembers what it was asked; subclasses say what it answers."""
 
     def __init__(self) -> None:
+        super().__init__(_Handler)
         self.requests: list[Seen] = []
-        owner = self
-
-        class Handler(BaseHTTPRequestHandler):
-            protocol_version = "HTTP/1.1"
-
-            def do_GET(self) -> None:
-                body = self.rfile.read(int(self.headers.get("Content-Length") or 0))
-                headers = {name.lower(): value for name, value in self.headers.items()}
-                seen = Seen(self.command, self.path, headers, body)
-                owner.requests.append(seen)
-                status, answered, content = owner.answer(seen)
-                self.send_response(status)
-                for name, value in answered.items():
-                    self.send_header(name, value)
-                self.send_header("Content-Length", str(len(content)))
-                self.end_headers()
-                if self.command != "HEAD":
-                    self.wfile.write(content)
-
-            do_POST = do_HEAD = do_GET  # noqa: N815 — the names that http.server calls
-
-            def log_message(self, format: str, *args: Any) -> None:  # noqa: A002 — the base class calls it so
-                """Say nothing."""
-
-        self._server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-        self._server.daemon_threads = True
-        self._server.block_on_close = False
-
-    def __enter__(self) -> Any:
-        threading.Thread(target=self._server.serve_forever, kwargs={"poll_interval": 0.05}, daemon=True).start()
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self._server.shutdown()
-        self._server.server_close()
-
-    @property
-    def host(self) -> str:
-        """Its address and port."""
-        return f"127.0.0.1:{self._server.server_port}"
 
     def answer(self, seen: Seen) -> tuple[int, dict[str, str], bytes]:
         """What to answer: status, headers, body."""
         raise NotImplementedError
+
+
+class _Handler(QuietHandler):
+    owner: Server
+
+    def do_GET(self) -> None:  # noqa: N802 — the name that http.server calls
+        body = self.rfile.read(int(self.headers.get("Content-Length") or 0))
+        headers = {name.lower(): value for name, value in self.headers.items()}
+        seen = Seen(self.command, self.path, headers, body)
+        self.owner.requests.append(seen)
+        status, answered, content = self.owner.answer(seen)
+        self.send_response(status)
+        for name, value in answered.items():
+            self.send_header(name, value)
+        self.send_header("Content-Length", str(len(content)))
+        self.end_headers()
+        if self.command != "HEAD":
+            self.wfile.write(content)
+
+    do_POST = do_HEAD = do_GET  # noqa: N815 — the names that http.server calls
 
 
 class TokenServer(Server):

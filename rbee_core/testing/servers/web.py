@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import re
-import threading
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from types import TracebackType
-from typing import Any, ClassVar
+from typing import Any
+
+from .loopback import LoopbackServer, QuietHandler
 
 _PIECE = 1 << 16
 _RANGE = re.compile(r"bytes=(\d+)-(\d*)")
@@ -44,31 +43,13 @@ class Asked:
     headers: Mapping[str, str]
 
 
-class WebServer:
+class WebServer(LoopbackServer):
     """A web server on 127.0.0.1; use as a context manager. ``pages`` maps paths (as sent, without query) to answers."""
 
     def __init__(self) -> None:
         self.pages: dict[str, Page] = {}
         self.requests: list[Asked] = []
-        handler = type("Handler", (_Handler,), {"web": self})
-        self._server = ThreadingHTTPServer(("127.0.0.1", 0), handler)
-        self._server.daemon_threads = True
-        self._server.block_on_close = False
-
-    def __enter__(self) -> WebServer:
-        threading.Thread(target=self._server.serve_forever, kwargs={"poll_interval": 0.05}, daemon=True).start()
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self._server.shutdown()
-        self._server.server_close()
-
-    @property
-    def url(self) -> str:
-        """Its address, without a slash at the end."""
-        return f"http://127.0.0.1:{self._server.server_port}"
+        super().__init__(_Handler)
 
     def page(self, path: str, data: bytes = b"", **options: Any) -> str:
         """Answer a path, see `Page`; returns its URL."""
@@ -84,15 +65,14 @@ class WebServer:
         return [request for request in list(self.requests) if (request.method, request.path) == (method, path)]
 
 
-class _Handler(BaseHTTPRequestHandler):
-    web: ClassVar[WebServer]
-    protocol_version = "HTTP/1.1"
+class _Handler(QuietHandler):
+    owner: WebServer
 
-    def do_GET(self) -> None:
+    def do_GET(self) -> None:  # noqa: N802 — the name that http.server calls
         path = self.path.partition("?")[0]
         headers = {name.lower(): value for name, value in self.headers.items()}
-        self.web.requests.append(Asked(self.command, self.path, headers))
-        page = self.web.pages.get(path)
+        self.owner.requests.append(Asked(self.command, self.path, headers))
+        page = self.owner.pages.get(path)
         try:
             if page is None:
                 self._send(404, b"no such page", {"Content-Type": "text/plain"}, chunked=False)
@@ -106,9 +86,6 @@ class _Handler(BaseHTTPRequestHandler):
             self.close_connection = True
 
     do_HEAD = do_GET  # noqa: N815 — the name that http.server calls
-
-    def log_message(self, format: str, *args: Any) -> None:  # noqa: A002 — the base class calls it so
-        """Say nothing."""
 
     def _page(self, page: Page, asked: dict[str, str]) -> None:
         status, body = page.status or 200, page.data
