@@ -57,11 +57,11 @@ class Connection:
         :raises RbeeError: it cannot be brought.
         """
         while not self._fetch.over:
-            before, crowded = self._got, not self._fetch.alone
+            before, alone = self._got, self._fetch.alone_since
             try:
                 self._transfer(segment)
             except OSError as error:
-                if self._got == before and crowded:
+                if self._got == before and not (alone and alone == self._fetch.alone_since):
                     # Refused while others got on: the server wants fewer connections.
                     self._fetch.tally.budget.refused()
                     return False

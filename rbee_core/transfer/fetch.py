@@ -46,7 +46,7 @@ class Fetch:
         self.schedule = Schedule(part.size, part.kept, self._most)
         self._hashes = Hashes(self.source)
         self._follower: Follower | None = None
-        self._connections = 0
+        self._connections = self._begun = 0
         self._open: set[Any] = set()
         self._error: BaseException | None = None
         self._change = threading.Condition()
@@ -73,6 +73,12 @@ class Fetch:
     def alone(self) -> bool:
         """Whether there is just one connection."""
         return self._connections <= 1
+
+    @property
+    def alone_since(self) -> int:
+        """0 while there are several connections; else a number that is another one when there have been meanwhile."""
+        with self._change:
+            return self._begun if self._connections <= 1 else 0
 
     @property
     def hashed(self) -> int:
@@ -170,6 +176,7 @@ class Fetch:
                 return
             with self._change:
                 self._connections += 1
+                self._begun += 1
             Connection(self, segment).start()
 
     def _most(self) -> int:
