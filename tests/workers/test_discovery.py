@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 
+from rbee_core.plugins.missing import no_plugin
 from rbee_core.testing.cli import RbeeHome
 from rbee_core.testing.dists import make_dist
 
@@ -46,10 +47,11 @@ def test_our_worker_is_found_by_its_entry_point(rbee: RbeeHome) -> None:
     assert (row["source"], row["dist"], row["license"]) == ("package", "rbee-worker-llm", "Apache-2.0")
     assert row["defaultFeature"] == "cpu"
     assert row["capabilities"]["supportedFormats"] == ["gguf"]
-    (variant,) = row["variants"]
-    assert (variant["id"], variant["feature"], variant["buildable"], variant["reason"]) == (
-        "llm-worker-cpu", "cpu", True, None,
-    )  # fmt: skip
+    assert [variant["id"] for variant in row["variants"]] == [
+        f"llm-worker-{feature}" for feature in ("cpu", "cuda", "rocm", "metal")
+    ]
+    variant = row["variants"][0]
+    assert (variant["feature"], variant["buildable"], variant["reason"]) == ("cpu", True, None)
 
 
 def test_folders_and_trees_of_folders_are_searched(rbee: RbeeHome, tmp_path: Path) -> None:
@@ -59,7 +61,7 @@ def test_folders_and_trees_of_folders_are_searched(rbee: RbeeHome, tmp_path: Pat
     (tmp_path / "bin" / "not-a-worker").mkdir()
     env = {"RBEE_WORKERS_PATH": str(tmp_path / "bin")}
     found = rows(rbee, "--path", str(single), env=env)
-    sources = {name: row["source"] for name, row in found.items() if name != "llm-worker"}
+    sources = {name: row["source"] for name, row in found.items() if row["source"] != "package"}
     assert sources == {"single-worker": "local", "tree-worker": "local", "audio-worker": "community"}
 
 
@@ -162,11 +164,13 @@ def test_what_cannot_be_built_says_why(
 
 def test_a_missing_backend_is_named_with_what_to_install(rbee: RbeeHome, tmp_path: Path) -> None:
     tail = 'system = "pip"\npip = {}\n[run]\nentry = ["{port}", "{model}"]'
-    path = folder(tmp_path / "w", "a-worker", features='"cpu", "rocm"', tail=tail)
+    path = folder(tmp_path / "w", "a-worker", features='"cpu", "npu"', tail=tail)
     variants = {v["feature"]: v for v in rows(rbee, "--path", str(path))["a-worker"]["variants"]}
     assert variants["cpu"]["buildable"]
-    assert not variants["rocm"]["buildable"]
-    assert "pip install rbee-backend-rocm" in variants["rocm"]["reason"]
+    assert not variants["npu"]["buildable"]
+    assert "No plugin for the backend 'npu'" in variants["npu"]["reason"]
+    # One of ours is named with the line that installs it.
+    assert "pip install rbee-backend-rocm" in no_plugin("backend", "rocm").message
 
 
 def test_a_path_that_is_no_folder_is_wrong_usage(rbee: RbeeHome, tmp_path: Path) -> None:

@@ -73,6 +73,8 @@ def from_engine(status: int, body: bytes) -> ApiError:
         return ApiError(502, "The engine gave no readable answer.", type="server_error", code="engine_error")
     if kind == "exceed_context_size_error":
         return ApiError(status, message, code="context_length_exceeded", param="messages")
+    if "too large to process" in message:  # llama.cpp's word for a text that an encoder cannot take in one piece
+        return ApiError(400, message, code="context_length_exceeded", param="input")
     return ApiError(
         status,
         message,

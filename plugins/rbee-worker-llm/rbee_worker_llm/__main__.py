@@ -23,6 +23,8 @@ def _configure(settings: Settings) -> dict[str, Any]:
     return {
         "kv_type": settings.kv_type,
         "threads": settings.threads or default_threads(settings.model),
+        "gpu_layers": settings.gpu_layers,
+        "tensor_split": list(settings.tensor_split),
         "prompt_cache_mib": PROMPT_CACHE_MIB,
     }
 

@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import os
+from pathlib import Path
 from typing import Any
 
 from rbee_worker_kit.child import Serving, run
+
+from .model_task import tasks_of
 
 
 def load(config: dict[str, Any]) -> Serving:
@@ -13,11 +16,14 @@ def load(config: dict[str, Any]) -> Serving:
     os.environ["GGML_NO_BACKTRACE"] = "1"  # an abort would start a debugger to print one
     import xllamacpp
 
-    server = xllamacpp.Server(_params(xllamacpp, config))
-    return Serving(server.listening_address, server)
+    tasks = tasks_of(Path(config["model"]))
+    if not tasks:
+        raise ValueError("it ranks texts (a reranker), which this worker has no use for")
+    server = xllamacpp.Server(_params(xllamacpp, config, tasks))
+    return Serving(server.listening_address, server, tasks)
 
 
-def _params(xllamacpp: Any, config: dict[str, Any]) -> Any:
+def _params(xllamacpp: Any, config: dict[str, Any], tasks: tuple[str, ...]) -> Any:
     params = xllamacpp.CommonParams()
     params.model.path = config["model"]
     params.model_alias = {config["model_id"]}
@@ -28,6 +34,15 @@ def _params(xllamacpp: Any, config: dict[str, Any]) -> Any:
     kv_type = getattr(xllamacpp.ggml_type, f"GGML_TYPE_{config['kv_type'].upper()}")
     params.cache_type_k = kv_type
     params.cache_type_v = kv_type
+    # The plan has seen to it that this fits: the engine is not to think better of it.
+    params.fit_params = False
+    params.n_gpu_layers = config["gpu_layers"]
+    if config["tensor_split"]:
+        params.tensor_split = _padded(config["tensor_split"], len(params.tensor_split))
+    if "embedding" in tasks:
+        # A text is encoded in one piece, so a batch has to hold the longest there may be.
+        params.embedding = True
+        params.n_batch = params.n_ubatch = config["context"]
     params.hostnames = [config["listen"]]
     params.port = 0
     params.api_keys = [config["key"]]
@@ -40,6 +55,13 @@ def _params(xllamacpp: Any, config: dict[str, Any]) -> Any:
     params.endpoint_metrics = False
     params.warmup = True
     return params
+
+
+def _padded(split: list[float], devices: int) -> list[float]:
+    """A share for every device the engine can count to; those that are not named get none."""
+    if len(split) > devices:
+        raise ValueError(f"--tensor-split names {len(split)} devices; at most {devices} can be used")
+    return [*split, *([0.0] * (devices - len(split)))]
 
 
 if __name__ == "__main__":
