@@ -17,7 +17,7 @@ TEXTS = [
     ("ggml_vulkan: Device memory allocation of size 4 failed: vk::Device::allocateMemory: ErrorOutOfDeviceMemory",
      "device's memory"),
     ("terminate called after throwing an instance of 'std::bad_alloc'", "machine's memory"),
-    ("RuntimeError: [enforce fail at alloc_cpu.cpp:121] DefaultCPUAllocator: can't allocate memory", "machine's memory"),
+    ("RuntimeError: [enforce fail] DefaultCPUAllocator: can't allocate memory", "machine's memory"),
     ("CUDA error: CUDA driver version is insufficient for CUDA runtime version", "driver is too old"),
     ("CUDA error: no kernel image is available for execution on the device", "not built for this GPU"),
     ("ImportError: libcudart.so.12: cannot open shared object file: No such file or directory", "library"),
