@@ -23,9 +23,11 @@ class MetalBackend:
     @hookimpl
     def detect_hardware(self) -> list[Device]:
         """This Mac's GPUs."""
-        from .detect import Mac, detect
+        from rbee_core.probing import Host
 
-        return detect(Mac())
+        from .detect import detect
+
+        return detect(Host())
 
     @hookimpl
     def build_worker(self, recipe: WorkerRecipe, variant: WorkerVariant, dest: Path, job: Job) -> WorkerBinary | None:
