@@ -49,7 +49,7 @@ def level(architecture: str, flags: Set[str]) -> str | None:
         return None
     reached = []
     for step, needed in steps.items():
-        if not flags.issuperset(needed.split()):
+        if not set(needed.split()) <= flags:
             break
         reached.append(step)
     if "armv8.5-a" in reached and "sve2" in flags:

@@ -13,6 +13,13 @@ from .processor import Processor
 
 #: Lines of ``/proc/cpuinfo`` that name the processor, or else the board, the best first.
 _NAMES = ("model name", "Model", "cpu model", "Hardware")
+#: Cores of Arm's that servers and boards have, by ``CPU implementer`` and ``CPU part`` (Arm, MIDR_EL1 of each core).
+_ARM = {
+    ("0x41", "0xd03"): "Cortex-A53", ("0x41", "0xd05"): "Cortex-A55", ("0x41", "0xd08"): "Cortex-A72",
+    ("0x41", "0xd0b"): "Cortex-A76", ("0x41", "0xd0c"): "Neoverse-N1", ("0x41", "0xd40"): "Neoverse-V1",
+    ("0x41", "0xd49"): "Neoverse-N2", ("0x41", "0xd4f"): "Neoverse-V2", ("0x41", "0xd8e"): "Neoverse-N3",
+    ("0xc0", "0xac3"): "Ampere-1",
+}  # fmt: skip
 
 
 def processor(host: Host) -> Processor:
@@ -22,7 +29,7 @@ def processor(host: Host) -> Processor:
     status = read_table(host.root / "proc/self/status", ":")
     allowed = cpu_list(status.get("Cpus_allowed_list"))
     everyone = topology.online(host.root) or list(range(len(known))) or allowed or [0]
-    name = next((block[key] for key in _NAMES for block in blocks if block.get(key)), "")
+    name = next((block[key] for key in _NAMES for block in blocks if block.get(key)), "") or _arm_name(known)
     flags = {flag for block in blocks[:1] for key in ("flags", "Features") for flag in block.get(key, "").split()}
     cores = topology.cores(host.root, everyone)
     ids = {(block.get("physical id", "0"), block["core id"]) for block in known if "core id" in block}
@@ -58,6 +65,12 @@ def _paying(cores: list[frozenset[int]], slow: frozenset[int], mine: Iterable[in
     held = [core & mine for core in cores if core & mine]
     fast = [core for core in held if not core <= slow]
     return len(fast or held)
+
+
+def _arm_name(blocks: list[dict[str, str]]) -> str:
+    """What the cores are called where no line says so, as in most Arm servers; the kinds that there are."""
+    parts = dict.fromkeys((block.get("CPU implementer", ""), block.get("CPU part", "")) for block in blocks)
+    return " + ".join(_ARM[part] for part in reversed(parts) if part in _ARM)
 
 
 def _cpuinfo(root: Path) -> list[dict[str, str]]:
