@@ -6,6 +6,7 @@ Kept light on purpose (no pydantic): the quickest commands read it.
 from __future__ import annotations
 
 import os
+import sys
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import cached_property
@@ -82,6 +83,12 @@ SETTINGS = (
     Setting("hardware_timeout", parse_positive, 5.0, "seconds a backend may take to detect its devices"),
     Setting("force_platform", str, None, "pretend to be this platform: linux/x86_64"),
 )
+#: Variable and default of each folder (XDG Base Directory Specification; a relative path is to be ignored).
+_XDG = {
+    "config": ("XDG_CONFIG_HOME", ".config"),
+    "data": ("XDG_DATA_HOME", ".local/share"),
+    "state": ("XDG_STATE_HOME", ".local/state"),
+}
 _BY_KEY = {setting.key: setting for setting in SETTINGS}
 
 
@@ -129,6 +136,11 @@ class Config:
     def _dir(self, kind: str) -> Path:
         if home := self.env.get("RBEE_HOME"):
             return Path(home).expanduser().absolute() / kind
+        if sys.platform == "linux" and (user := Path(self.env.get("HOME", ""))).is_absolute():
+            # What platformdirs would say, without its modules: the quickest commands come by here.
+            variable, place = _XDG[kind]
+            given = Path(self.env.get(variable, ""))
+            return (given if given.is_absolute() else user / place) / "rbee"
         import platformdirs
 
         return Path(

@@ -63,6 +63,17 @@ def test_the_plugin_list_loads_little(home: dict[str, str]) -> None:
     assert not {name for name in loaded if name.startswith(("rbee_vendor", "rbee_backend", "rbee_worker"))}
 
 
+def test_settings_in_a_file_leave_it_within_its_bounds(home: dict[str, str]) -> None:
+    """The most that the list has to read: a settings file where the platform keeps them, and what was disabled."""
+    folder = Path(home["HOME"], ".config", "rbee") if sys.platform == "linux" else Path(home["HOME"], "rbee", "config")
+    env = home if sys.platform == "linux" else {"RBEE_HOME": str(folder.parent)}
+    folder.mkdir(parents=True)
+    (folder / "rbee.toml").write_text("disable_plugins = ['demo']\n")
+    text, loaded = modules(*LIST, env=env)
+    assert {row["name"]: row["status"] for row in json.loads(text)["plugins"]}["demo"] == "disabled"
+    assert len(loaded) <= 150
+
+
 def test_a_hundred_plugins_import_nothing_more(tmp_path: Path, home: dict[str, str]) -> None:
     folder = PluginFolder(tmp_path / "site")
     _, none = modules(*LIST, env=home)

@@ -6,8 +6,10 @@ import json
 from pathlib import Path
 from typing import Any
 
+import platformdirs
 import pytest
 
+from rbee_core.config import Config
 from rbee_core.testing.cli import RbeeHome, run_rbee
 from rbee_core.units import human_size, parse_size
 
@@ -55,6 +57,26 @@ def test_where_models_are(tmp_path: Path) -> None:
     both = {"XDG_CACHE_HOME": str(tmp_path / "x"), "RBEE_HOME": str(tmp_path / "h")}
     assert place(**both) == str(tmp_path / "h" / "models")
     assert place(**both, RBEE_MODELS_DIR=str(tmp_path / "m")) == str(tmp_path / "m")
+
+
+@pytest.mark.parametrize(
+    "env", [{}, {"XDG_CONFIG_HOME": "/x/c", "XDG_DATA_HOME": "/x/d", "XDG_STATE_HOME": "/x/s"}, {"XDG_DATA_HOME": "d"}]
+)
+def test_the_folders_are_those_of_the_platform(
+    env: dict[str, str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What rbee works out itself, to be quick, is what platformdirs says."""
+    for variable in ("RBEE_HOME", "XDG_CONFIG_HOME", "XDG_DATA_HOME", "XDG_STATE_HOME"):
+        monkeypatch.delenv(variable, raising=False)
+    for variable, value in {"HOME": str(tmp_path), **env}.items():
+        monkeypatch.setenv(variable, value)
+    config = Config()
+    found = {"config": config.config_dir, "data": config.data_dir, "state": config.state_dir}
+    assert found == {
+        "config": platformdirs.user_config_path("rbee", appauthor=False),
+        "data": platformdirs.user_data_path("rbee", appauthor=False),
+        "state": platformdirs.user_state_path("rbee", appauthor=False),
+    }
 
 
 @pytest.mark.parametrize(
