@@ -89,7 +89,9 @@ def detect_hardware() -> list[Device]:  # type: ignore[empty-body]
 
 
 @hookspec(firstresult=True)
-def build_worker(recipe: WorkerRecipe, variant: WorkerVariant, dest: Path, job: Job) -> WorkerBinary | None:
+def build_worker(
+    recipe: WorkerRecipe, variant: WorkerVariant, dest: Path, job: Job, devices: list[Device]
+) -> WorkerBinary | None:
     """Build one variant of a worker into ``dest``.
 
     Called on the backend whose name is the variant's feature.
@@ -98,6 +100,7 @@ def build_worker(recipe: WorkerRecipe, variant: WorkerVariant, dest: Path, job: 
     :param variant: which of its variants; ``variant.feature`` is this backend.
     :param dest: an existing, empty folder that stays where it is for as long as the worker is installed.
     :param job: the build's log goes to ``job.log`` line by line; honour cancellation.
+    :param devices: what this backend detected in the machine, or is said to: what the worker is built for.
     :returns: the binary to register, or ``None`` when this backend does not know the recipe's build system.
     :raises RbeeError: ``BUILD_FAILED`` with what to install or where the log is.
     """

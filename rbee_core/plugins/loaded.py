@@ -125,9 +125,12 @@ class LoadedBackend(LoadedPlugin):
 
         return self._call("detect_hardware", check)
 
-    def build_worker(self, recipe: WorkerRecipe, variant: WorkerVariant, dest: Path, job: Job) -> WorkerBinary | None:
+    def build_worker(
+        self, recipe: WorkerRecipe, variant: WorkerVariant, dest: Path, job: Job, devices: list[Device]
+    ) -> WorkerBinary | None:
         """Build a worker into ``dest``; ``None`` when this backend does not know the recipe's build system."""
-        return self._call("build_worker", _optional(WorkerBinary), job=job, recipe=recipe, variant=variant, dest=dest)
+        facts: dict[str, Any] = {"recipe": recipe, "variant": variant, "dest": dest, "devices": devices}
+        return self._call("build_worker", _optional(WorkerBinary), job=job, **facts)
 
 
 def wrong(value: Any, expected: str, *, inside: str = "") -> WrongTypeError:

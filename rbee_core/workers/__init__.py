@@ -12,30 +12,43 @@ if TYPE_CHECKING:
     from .environment import Environment, Tools, create_environment, install
     from .machine import Machine, this_machine
     from .pip_build import build_pip_worker
+    from .pip_options import merged_pip
+    from .preflight import Needs, parallel_jobs
     from .runtime import StartOptions
     from .service import Workers
+    from .toolchain import Toolkit, ToolkitSpec
 
 __all__ = [
     "Environment",
     "Machine",
+    "Needs",
     "StartOptions",
+    "Toolkit",
+    "ToolkitSpec",
     "Tools",
     "Workers",
     "build_pip_worker",
     "create_environment",
     "install",
+    "merged_pip",
+    "parallel_jobs",
     "this_machine",
 ]
 
 _HOMES = {
     "Environment": "environment",
     "Machine": "machine",
+    "Needs": "preflight",
     "StartOptions": "runtime",
+    "Toolkit": "toolchain",
+    "ToolkitSpec": "toolchain",
     "Tools": "environment",
     "Workers": "service",
     "build_pip_worker": "pip_build",
     "create_environment": "environment",
     "install": "environment",
+    "merged_pip": "pip_options",
+    "parallel_jobs": "preflight",
     "this_machine": "machine",
 }
 

@@ -122,6 +122,8 @@ _CREDENTIALS = re.compile(r"://[^/@\s]+@")
 _OURS = {"PYTHONPATH", "PYTHONHOME", "VIRTUAL_ENV", "PYTHONSTARTUP", "__PYVENV_LAUNCHER__", "UV_PROJECT_ENVIRONMENT"}
 #: pip's index settings, and uv's names for them: uv does not read pip's.
 _INDEX_SETTINGS = {"PIP_INDEX_URL": "UV_DEFAULT_INDEX", "PIP_EXTRA_INDEX_URL": "UV_INDEX"}
+#: The same for folders of wheels, of which pip has a list parted by spaces and uv one parted by commas.
+_FIND_LINKS = ("PIP_FIND_LINKS", "UV_FIND_LINKS")
 
 
 def _environment(extra: Mapping[str, str] | None) -> dict[str, str]:
@@ -129,6 +131,8 @@ def _environment(extra: Mapping[str, str] | None) -> dict[str, str]:
     env = {name: value for name, value in os.environ.items() if name not in _OURS}
     if not any(name in env for name in ("UV_DEFAULT_INDEX", "UV_INDEX_URL", "UV_INDEX", "UV_EXTRA_INDEX_URL")):
         env |= {theirs: env[name] for name, theirs in _INDEX_SETTINGS.items() if env.get(name)}
+    if env.get(_FIND_LINKS[0]) and _FIND_LINKS[1] not in env:
+        env[_FIND_LINKS[1]] = ",".join(env[_FIND_LINKS[0]].split())
     return {**env, "PYTHONUNBUFFERED": "1", "NO_COLOR": "1", **(extra or {})}
 
 
@@ -179,25 +183,50 @@ def install(
     *,
     index_url: str | None = None,
     env: Mapping[str, str] | None = None,
+    torch_backend: str | None = None,
+    compile_them: bool = False,
 ) -> None:
     """Install requirements. Which indexes are used is up to pip's and uv's own settings, files and variables.
 
     :param index_url: an index to look at besides those.
+    :param torch_backend: which of PyTorch's builds to take, in uv's words: its index is looked at, for PyTorch alone.
+    :param compile_them: compile the named distributions, but not what they require, here and now: neither prebuilt
+        wheels nor cached ones count, and the compiler's output is shown.
     :raises RbeeError: ``BUILD_FAILED``, ``CANCELLED``.
     """
     if not requirements:
         return
+    uv = find_uv()
+    if torch_backend and uv is None:
+        raise RbeeError(
+            ErrorCode.BUILD_FAILED,
+            f"PyTorch for {torch_backend} is found by uv, which is not there.",
+            "Install it: pip install uv. Or set PIP_FIND_LINKS to a folder that has the wheel of PyTorch.",
+        )
     offline = tools.job.options.offline
-    what = "install the requirements" + (" offline, from what was downloaded before" if offline else "")
-    if uv := find_uv():
+    what = "compile " + ", ".join(requirements) if compile_them else "install the requirements"
+    what += " offline, from what was downloaded before" if offline else ""
+    names = _names(requirements) if compile_them else []
+    if uv:
         argv = [uv, "pip", "install", "--python", str(environment.python)]
         argv += ["--index", index_url] if index_url else []
+        argv += ["--torch-backend", torch_backend] if torch_backend else []
+        argv += [word for name in names for word in ("--no-binary", name)]
+        argv += ["--no-cache"] if compile_them else []
         argv += ["--offline"] if offline else []
+        env = {"RUST_LOG": "uv_build_frontend=debug", **(env or {})} if compile_them else env
     else:
         argv = [str(environment.python), "-m", "pip", "install", "--disable-pip-version-check", "--no-input"]
         argv += ["--extra-index-url", index_url] if index_url else []
+        argv += ["--no-binary", ",".join(names), "--no-cache-dir", "--verbose"] if compile_them else []
         argv += ["--no-index"] if offline else []
     tools.run([*argv, *requirements], what, env)
+
+
+def _names(requirements: Sequence[str]) -> list[str]:
+    from packaging.requirements import Requirement
+
+    return [Requirement(text).name for text in requirements]
 
 
 def find_uv() -> str | None:

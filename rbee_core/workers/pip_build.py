@@ -13,12 +13,14 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from ..contracts.recipe import PipBuild, WorkerRecipe, WorkerVariant
+from ..contracts.recipe import WorkerRecipe, WorkerVariant
 from ..contracts.worker import WorkerBinary
 from ..errors import ErrorCode, RbeeError
 from .environment import Environment, Tools, create_environment, find_uv, install
 from .machine import detected_machine
+from .pip_options import MergedPip, merged_pip, torch_at_hand
 from .placeholders import fill
+from .preflight import Needs, check
 from .recipe import own_files
 from .recipe_checks import included_package
 
@@ -30,22 +32,41 @@ LOG_NAME = "build.log"
 
 
 def build_pip_worker(
-    recipe: WorkerRecipe, variant: WorkerVariant, dest: Path, job: Job, *, env: Mapping[str, str] | None = None
+    recipe: WorkerRecipe,
+    variant: WorkerVariant,
+    dest: Path,
+    job: Job,
+    *,
+    env: Mapping[str, str] | None = None,
+    needs: Needs | None = None,
+    torch_backend: str | None = None,
 ) -> WorkerBinary | None:
     """Build one variant of a worker into ``dest``; what a backend's ``build_worker`` returns.
 
+    What the recipe wants compiled here is preceded by `preflight.check`, which finds what lacks within a second.
+
     :param env: variables for the tools, on top of the recipe's.
+    :param needs: what compiling for this backend needs; by default a compiler.
+    :param torch_backend: what ``torch_backend = "auto"`` means on this machine.
     :returns: the binary, or ``None`` when the recipe's build system is not ``pip``.
     :raises RbeeError: ``BUILD_FAILED`` with the last lines of output and the log's path; ``CANCELLED``.
     """
     if recipe.build.system != "pip":
         return None
     own = recipe.backend.get(variant.feature)
-    pip = _merged(recipe.build.pip, own.pip if own else None)
+    pip = merged_pip(recipe, variant)
+    if pip.torch_backend == "auto":
+        pip.torch_backend = torch_backend
     env = {**(own.env if own else {}), **(env or {})}
+    toolchain: dict[str, str] = {}
+    if pip.from_source:
+        ready = check(needs or Needs(), dest, env)
+        env, toolchain = {**ready.env, **env}, ready.found
+        for name, what in toolchain.items():
+            job.log(f"{name}: {what}")
     tools = Tools(job, dest / LOG_NAME, time.monotonic() + recipe.build.timeout_s)
     environment = create_environment(dest / "env", tools)
-    install(environment, pip.requirements, tools, index_url=pip.index_url, env=env)
+    install_pip(environment, pip, tools, env)
     _copy_packages(recipe, pip, environment, tools)
     versions = environment.versions(tools)
     _check(recipe, environment, tools)
@@ -68,22 +89,35 @@ def build_pip_worker(
             "interpreter": sys.executable,
             "python": platform.python_version(),
             "environment": dict(env),
+            **({"compiled": pip.from_source, "toolchain": toolchain} if pip.from_source else {}),
+            **({"torchBackend": pip.torch_backend} if pip.torch_backend else {}),
         },
     )
 
 
-def _merged(shared: PipBuild | None, own: PipBuild | None) -> PipBuild:
-    """The build's requirements and the feature's: both lists, and the feature's index before the build's."""
-    shared, own = shared or PipBuild(), own or PipBuild()
-    return PipBuild(
-        requirements=[*shared.requirements, *own.requirements],
-        index_url=own.index_url or shared.index_url,
-        include_self=own.include_self or shared.include_self,
-        include_packages=[*shared.include_packages, *own.include_packages],
-    )
+def install_pip(environment: Environment, pip: MergedPip, tools: Tools, env: Mapping[str, str]) -> None:
+    """Install what a recipe requires: what is prebuilt first, then what is compiled here.
+
+    In two steps, since compiled wheels are not to come from a cache: those of uv and pip do not know with which
+    variables, for which GPU, a wheel was compiled.
+
+    :raises RbeeError: ``BUILD_FAILED``, ``CANCELLED``.
+    """
+    ready, here = pip.compiled()
+    backend = pip.torch_backend
+    if backend and (wheel := torch_at_hand(pip.requirements, backend)):
+        tools.job.log(f"PyTorch comes from {wheel}.")
+        backend = None
+    install(environment, ready, tools, index_url=pip.index_url, env=env, torch_backend=backend)
+    if here:
+        scratch = tools.log.parent / "scratch"  # goes with a build that is killed, unlike the system's folder
+        scratch.mkdir(exist_ok=True)
+        env = {**env, "TMPDIR": str(scratch)}
+        install(environment, here, tools, index_url=pip.index_url, env=env, compile_them=True)
+        shutil.rmtree(scratch, ignore_errors=True)
 
 
-def _copy_packages(recipe: WorkerRecipe, pip: PipBuild, environment: Environment, tools: Tools) -> None:
+def _copy_packages(recipe: WorkerRecipe, pip: MergedPip, environment: Environment, tools: Tools) -> None:
     """Copy the package that carries the description, with its version noted beside it, and those that it names."""
     sources = [Path(recipe.location)] if pip.include_self else []
     sources += [folder for name in pip.include_packages if (folder := included_package(name)) is not None]

@@ -194,25 +194,41 @@ def _check_features(recipe: WorkerRecipe) -> list[Problem]:
 
 def _check_pip(recipe: WorkerRecipe, folder: Path) -> list[Problem]:
     from packaging.requirements import InvalidRequirement, Requirement
+    from packaging.utils import canonicalize_name
 
     sections = {"build.pip": recipe.build.pip} | {f"backend.{name}.pip": s.pip for name, s in recipe.backend.items()}
     features, problems = recipe.build.features, []
     if recipe.build.system == "pip" and not all(recipe.build.pip or sections.get(f"backend.{f}.pip") for f in features):
         problems.append(Problem("build.pip", "is missing; allowed: { requirements = […], include_self = true }"))
+    names: set[str] = set()
     for where, pip in sections.items():
         for index, text in enumerate(pip.requirements if pip else []):
             try:
-                Requirement(text)
+                names.add(canonicalize_name(Requirement(text).name))
             except InvalidRequirement as error:
                 reason = str(error).splitlines()[0]
                 problems.append(Problem(f"{where}.requirements.{index}", f"{text!r} is not a requirement: {reason}"))
-        if pip and pip.index_url and not re.match(r"https?://[^@\s]+$", pip.index_url):
-            problems.append(Problem(f"{where}.index_url", "allowed: an http(s) address without credentials"))
-        if pip and pip.include_self and not (folder / "__init__.py").is_file():
-            problems.append(Problem(f"{where}.include_self", "is true, but worker.toml does not lie in a package"))
-        for name in pip.include_packages if pip else []:
-            if included_package(name) is None:
-                problems.append(Problem(f"{where}.include_packages", f"names {name!r}, which is not installed here"))
+    for where, pip in sections.items():
+        if pip:
+            problems += _check_pip_section(where, pip, names, folder)
+    return problems
+
+
+def _check_pip_section(where: str, pip: PipBuild, names: set[str], folder: Path) -> list[Problem]:
+    """One section; ``names`` are those of all requirements."""
+    from packaging.utils import canonicalize_name
+
+    problems = []
+    if pip.index_url and not re.match(r"https?://[^@\s]+$", pip.index_url):
+        problems.append(Problem(f"{where}.index_url", "allowed: an http(s) address without credentials"))
+    if pip.include_self and not (folder / "__init__.py").is_file():
+        problems.append(Problem(f"{where}.include_self", "is true, but worker.toml does not lie in a package"))
+    for name in pip.include_packages:
+        if included_package(name) is None:
+            problems.append(Problem(f"{where}.include_packages", f"names {name!r}, which is not installed here"))
+    for name in pip.from_source:
+        if canonicalize_name(name) not in names:
+            problems.append(Problem(f"{where}.from_source", f"names {name!r}, which is none of the requirements"))
     return problems
 
 

@@ -18,6 +18,7 @@ from ..errors import ErrorCode, RbeeError
 from .discovery import Found, discover, find
 from .installed import InstalledWorkers
 from .machine import Machine, detected_machine, this_machine
+from .pip_options import merged_pip
 from .running import CRASHED, RunningWorkers
 from .runtime import Started, Starter, StartOptions
 
@@ -169,10 +170,11 @@ class Workers:
 
     def _build(self, recipe: WorkerRecipe, variant: WorkerVariant, fingerprint: str, job: Job) -> WorkerBinary:
         backend = self.plugins.backend(variant.feature)
+        devices = [device for device in self.hardware.devices if device.backend == variant.feature]
         dest = self.installed.prepare(variant.id, recipe.version, fingerprint)
         job.emit("worker_build_start", f"Building {variant.id} {recipe.version}.", worker=variant.id, path=str(dest))
         try:
-            binary = backend.build_worker(recipe, variant, dest, job)
+            binary = backend.build_worker(recipe, variant, dest, job, devices)
             if binary is None:
                 raise RbeeError(
                     ErrorCode.BUILD_FAILED,
@@ -221,6 +223,10 @@ class Workers:
             "interpreter": str(Path(sys.executable).resolve()),
             "machine": str(this_machine(self.config)),
         }
+        if merged_pip(recipe, variant).made_for_devices:
+            # What is compiled for one GPU does not run on another.
+            found = [device for device in self.hardware.devices if device.backend == variant.feature]
+            parts["devices"] = ",".join(sorted({device.architecture for device in found}))
         return "sha256:" + hashlib.sha256(json.dumps(parts, sort_keys=True).encode()).hexdigest()
 
     def remove(self, variant_id: str) -> None:
