@@ -244,11 +244,11 @@ def test_a_format_that_no_worker_loads_and_a_device_that_is_not_there_say_so(toy
     assert error["code"] == "WORKER_NOT_FOUND"
     assert "toy-worker-cpu: no cpu device: set by RBEE_FORCE_CPU" in error["message"]
     catalog = toy_home.models / "catalog.json"
-    catalog.write_text(catalog.read_text().replace('"gguf"', '"safetensors"'))
+    catalog.write_text(catalog.read_text().replace('"gguf"', '"onnx"'))
     done = toy_home("run", "toy", "hi", "--json", "--path", str(toys.make()))
     error = json.loads(done.stderr)["error"]
     assert error["code"] == "WORKER_NOT_FOUND"
-    assert "toy-worker-cpu: loads gguf, and the model is safetensors" in error["message"]
+    assert "toy-worker-cpu: loads gguf, and the model is onnx" in error["message"]
 
 
 def test_a_retired_model_runs_only_when_asked_for(toy_home: RbeeHome, toys: Toys) -> None:
