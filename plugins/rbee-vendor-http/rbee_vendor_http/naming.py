@@ -6,6 +6,7 @@ import re
 from urllib.parse import unquote, unquote_to_bytes, urlsplit
 
 from rbee_core.errors import ErrorCode, RbeeError
+from rbee_core.names import check_name
 
 #: Where neither the server nor the URL gives a name.
 NAMELESS = "model"
@@ -19,8 +20,8 @@ _EXTENDED = re.compile(r"(utf-8|iso-8859-1)'[A-Za-z0-9-]*'(.*)", re.IGNORECASE |
 def file_name(url: str, disposition: str | None) -> str:
     """The file's name: from ``Content-Disposition`` if there is one, else from the URL, else ``model``.
 
-    :raises RbeeError: ``UNSAFE_PATH``: the server's name is a path. It is refused and not trimmed: a server that
-        sends one is broken or hostile. (All other rules for names are the core's.)
+    :raises RbeeError: ``UNSAFE_PATH``: the server's name is a path, or one that is not safe (`check_name`). It is
+        refused and not trimmed: a server that sends one is broken or hostile.
     """
     if disposition and (name := disposition_name(disposition)):
         if "/" in name or "\\" in name or name in {".", ".."}:
@@ -29,7 +30,7 @@ def file_name(url: str, disposition: str | None) -> str:
                 f"The server calls the file {name[:120]!a}, which is a path and no name.",
                 "The server is broken or hostile; nothing was written.",
             )
-        return name
+        return check_name(name)
     return url_name(url)
 
 

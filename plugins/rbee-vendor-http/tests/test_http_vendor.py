@@ -78,20 +78,9 @@ def test_the_name_is_the_server_s(rbee: RbeeHome, web: WebServer) -> None:
     assert Path(str(entry(rbee, f"{url}?id=3")["path"])).name == "tiny.gguf"
 
 
-@pytest.mark.parametrize(
-    "name",
-    [
-        r'"../../../evil.gguf"',
-        r'"..\..\evil.gguf"',
-        r'"C:\\evil.gguf"',
-        r'"CON.gguf"',
-        "\"m.gguf\"; filename*=UTF-8''..%2fevil.gguf",
-        "x; filename*=UTF-8''evil%00.gguf",
-        "x; filename*=UTF-8''" + "a" * 300 + ".gguf",
-    ],
-)
-def test_hostile_names(rbee: RbeeHome, web: WebServer, name: str, tmp_path: Path) -> None:
-    url = web.page("/m.gguf", DATA, headers={"Content-Disposition": f"attachment; filename={name}"})
+def test_a_hostile_name_leaves_nothing(rbee: RbeeHome, web: WebServer, tmp_path: Path) -> None:
+    """All the ways to be hostile: ``tests/vendors/test_hostile_names.py``."""
+    url = web.page("/m.gguf", DATA, headers={"Content-Disposition": 'attachment; filename="../../../evil.gguf"'})
     assert refused(rbee, url)[0] == "UNSAFE_PATH"
     assert not [path for path in tmp_path.rglob("*") if "evil" in path.name]
     assert web.asked("/m.gguf") == []
