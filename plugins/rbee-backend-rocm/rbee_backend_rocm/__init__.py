@@ -30,8 +30,10 @@ class RocmBackend:
         return detect(Host())
 
     @hookimpl
-    def build_worker(self, recipe: WorkerRecipe, variant: WorkerVariant, dest: Path, job: Job) -> WorkerBinary | None:
+    def build_worker(
+        self, recipe: WorkerRecipe, variant: WorkerVariant, dest: Path, job: Job, devices: list[Device]
+    ) -> WorkerBinary | None:
         """Build a worker of system ``pip``: from wheels for ROCm, or compiled for the GPUs found."""
         from .build import build
 
-        return build(recipe, variant, dest, job)
+        return build(recipe, variant, dest, job, devices)

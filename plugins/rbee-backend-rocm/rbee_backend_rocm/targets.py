@@ -7,6 +7,8 @@ Sources, looked up on 2026-11-20:
   targets of llama.cpp's own release for ROCm 10.0.0 (``release.yml``, ubuntu-24-rocm).
 - ``OVERRIDES``: llama.cpp, docs/build.md, "HIP": 10.3.0 on RDNA 2. RDNA 3's integrated gfx1103 is left out on purpose:
   with 11.0.0 it faults (pytorch/pytorch#179653).
+- ``TORCH``: PyTorch, ``.ci/docker/manywheel/build.sh`` (``PYTORCH_ROCM_ARCH``); ``TORCH_BACKEND``: the newest that uv
+  has a name for (``uv pip install --help``, uv 0.13).
 - ``INTEGRATED`` and the features: LLVM, "User Guide for AMDGPU Backend", table of processors; llama.cpp,
   ``ggml-cuda/vendors/hip.h``.
 """
@@ -33,6 +35,13 @@ LIBRARIES: dict[tuple[int, int], frozenset[str]] = {
 
 #: A target without code of its own → the version to put into ``HSA_OVERRIDE_GFX_VERSION``, and whose code then runs.
 OVERRIDES = {f"gfx103{step}": ("10.3.0", "gfx1030") for step in "123456"}
+
+#: What PyTorch's wheels for ROCm are compiled for, and which of them to take, in uv's words.
+TORCH = frozenset(
+    "gfx900 gfx906 gfx908 gfx90a gfx942 gfx950 gfx1030 gfx1100 gfx1101 gfx1102 gfx1103 gfx1150 gfx1151 gfx1200 "
+    "gfx1201".split()
+)
+TORCH_BACKEND = "rocm7.2"
 
 #: Targets that only exist in processors with graphics: their memory is the machine's.
 INTEGRATED = frozenset(
