@@ -67,14 +67,6 @@ def test_a_prefix_that_comes_in_pages(holder: RbeeHome, oracle: OracleServer) ->
     assert names == ["config.json", "model.safetensors", "sub/vocab.json"]
 
 
-def test_a_sharded_model(holder: RbeeHome, oracle: OracleServer) -> None:
-    for number in (1, 2):
-        oracle.put("models", f"m/big-0000{number}-of-00003.gguf", DATA)
-    code, words = refused(holder, "oci://models@ns/m/big-00001-of-00003.gguf")
-    assert code == "MODEL_NOT_FOUND"
-    assert "big-00003-of-00003.gguf" in words
-
-
 @pytest.mark.parametrize("header", ["Content-MD5", "opc-content-sha384"])
 def test_wrong_bytes_of_the_right_size(holder: RbeeHome, oracle: OracleServer, header: str) -> None:
     algorithm = "md5" if header == "Content-MD5" else "sha384"
