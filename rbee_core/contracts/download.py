@@ -22,6 +22,8 @@ class ModelManifest(Contract):
     """Everything a source can tell about a model before a byte of it is fetched (hook ``resolve_model``).
 
     ``revision`` is the immutable one (a commit, a version id), never a branch; ``None`` where the source has none.
+    ``metadata``: facts for the catalog; ``alternatives`` among them are other versions of the model, for whom this one
+    is too large: a list of ``{"ref", "size", "quantization"}``.
     """
 
     files: list[ManifestFile]

@@ -152,7 +152,7 @@ class ModelProvisioner:
                 files,
                 folder,
                 revision=result.revision or (manifest.revision if manifest else None),
-                metadata={**(manifest.metadata if manifest else {}), **result.metadata},
+                metadata={**_kept(manifest), **result.metadata},
                 default=default_name(resolution.ref),
             )
             self.store.catalog.put(done)
@@ -202,6 +202,12 @@ def _draft(entry_id: str, resolution: Resolution, before: ModelEntry | None, sto
         return before.model_copy(update=fresh)
     metadata = {"repo": resolution.ref.repo} if resolution.ref.repo else {}
     return ModelEntry(id=entry_id, name=default_name(resolution.ref), metadata=metadata, **fresh)
+
+
+def _kept(manifest: ModelManifest | None) -> dict[str, Any]:
+    """What a vendor tells of a model, but for what it tells of others."""
+    metadata = manifest.metadata if manifest is not None else {}
+    return {key: value for key, value in metadata.items() if key != "alternatives"}
 
 
 def _missing_bytes(manifest: ModelManifest, job: Job, staging: Path) -> int:

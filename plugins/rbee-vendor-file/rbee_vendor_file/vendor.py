@@ -11,6 +11,7 @@ from rbee_core.contracts import DownloadedFile, DownloadResult, ManifestFile, Mo
 from rbee_core.errors import ErrorCode, RbeeError
 from rbee_core.transfer import Tally, copy_file, hash_file, link_file, open_regular
 
+from .beside import versions_beside
 from .scan import Found, find
 
 if TYPE_CHECKING:
@@ -27,11 +28,16 @@ class FileVendor:
 
     @hookimpl
     def resolve_model(self, ref: ModelRef, job: Job) -> ModelManifest:
-        """The files with their sizes. No digests: that would read them all.
+        """The files with their sizes, and the model's other quantizations beside it. No digests: that would read all.
 
         :raises RbeeError: ``MODEL_NOT_FOUND``, ``UNSAFE_PATH``, ``DOWNLOAD_FAILED``.
         """
-        return ModelManifest(files=[ManifestFile(name=found.name, size=found.size) for found in _find(ref, job)])
+        found = _find(ref, job)
+        beside = versions_beside(found[0].path) if len(found) == 1 else []
+        return ModelManifest(
+            files=[ManifestFile(name=item.name, size=item.size) for item in found],
+            metadata={"alternatives": beside} if beside else {},
+        )
 
     @hookimpl
     def download_model(self, ref: ModelRef, dest: Path, job: Job) -> DownloadResult:

@@ -49,6 +49,8 @@ class Repository:
     commit: str
     files: list[RepoFile]
     metadata: dict[str, Any] = field(default_factory=dict)
+    #: The model in other quantizations: ``{"ref", "size", "quantization"}`` each.
+    others: list[dict[str, Any]] = field(default_factory=list)
 
 
 def shown(text: str) -> str:
