@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import http.client
 import json
+import socket
 import subprocess
 import time
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -71,22 +72,32 @@ class Worker:
         return [part for process in [front, *front.children(recursive=True)] for part in process.cmdline()]
 
 
-@contextmanager
 def started_worker(
     python: Path, folder: Path, *arguments: str, env: Mapping[str, str] | None = None, module: str = "rbee_worker_llm"
-) -> Iterator[Worker]:
-    """Start the worker and wait until its port is bound, not until it is ready; it is killed at the end.
+) -> AbstractContextManager[Worker]:
+    """Start one of our own workers by hand; see `started`.
 
     :param python: the interpreter of its environment.
     :param folder: for its log and its ready file.
     :param module: the worker's package, as it lies in that environment.
+    """
+    return started([str(python), "-m", module, "--ready-file", str(folder / "ready.json"), *arguments], folder, env=env)
+
+
+@contextmanager
+def started(
+    argv: Sequence[str], folder: Path, *, env: Mapping[str, str] | None = None, port: int = 0
+) -> Iterator[Worker]:
+    """Start a worker and wait until its port is bound, not until it is ready; it is killed at the end.
+
+    :param folder: for its log; it writes ``ready.json`` there, unless its ``port`` is given.
     """
     folder.mkdir(parents=True, exist_ok=True)
     ready, log = folder / "ready.json", folder / "worker.log"
     ready.unlink(missing_ok=True)
     with log.open("wb") as output:
         process = subprocess.Popen(
-            [str(python), "-m", module, "--ready-file", str(ready), *arguments],
+            list(argv),
             stdin=subprocess.PIPE,
             stdout=output,
             stderr=subprocess.STDOUT,
@@ -95,11 +106,22 @@ def started_worker(
             start_new_session=True,
         )
     try:
-        wait_until(lambda: ready.exists() or process.poll() is not None)
-        port = json.loads(ready.read_text())["port"] if ready.exists() else 0
-        yield Worker(process, f"http://127.0.0.1:{port}", log)
+        wait_until(lambda: ready.exists() or process.poll() is not None or _listens(port))
+        bound = json.loads(ready.read_text())["port"] if ready.exists() else port
+        yield Worker(process, f"http://127.0.0.1:{bound}", log)
     finally:
         process.kill()
         process.wait()
         assert process.stdin is not None
         process.stdin.close()
+
+
+def _listens(port: int) -> bool:
+    """Whether somebody takes connections there; nobody does on port 0."""
+    if not port:
+        return False
+    try:
+        socket.create_connection(("127.0.0.1", port), timeout=5).close()
+    except OSError:
+        return False
+    return True

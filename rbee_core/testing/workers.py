@@ -12,28 +12,48 @@ from filelock import FileLock
 
 from .cli import RbeeHome
 
+pytest.register_assert_rewrite("rbee_core.testing.worker_contract")
+
 #: The model that the tests run, and the worker's variant that runs it.
 MODEL, VARIANT = "demo:stories", "llm-worker-cpu"
 
 
 @pytest.fixture(scope="session")
-def built_worker_home(tmp_path_factory: pytest.TempPathFactory) -> RbeeHome:
-    """An rbee with ``llm-worker`` built by its CPU backend and ``demo:stories`` in the catalog.
-
-    Shared by every test of the run, under pytest-xdist too: look, do not change. `worker_home` is for a test's own.
-    """
+def shared_home(tmp_path_factory: pytest.TempPathFactory) -> RbeeHome:
+    """An rbee that every test of the run shares, under pytest-xdist too; `build_once` puts things into it."""
     base = tmp_path_factory.getbasetemp()
     shared = base.parent if os.environ.get("PYTEST_XDIST_WORKER") else base
     # The caches and index settings of uv and pip are the person's own: they lie in the real home.
-    home = RbeeHome(shared / "built-worker-home", {"HOME": os.environ.get("HOME", str(shared))})
-    with FileLock(shared / "built-worker-home.lock"):
-        if not (home.path / "built").exists():
-            home.path.mkdir(exist_ok=True)
-            for command in (["workers", "build", VARIANT, "--json"], ["models", "download", MODEL, "--json"]):
-                done = home(*command, timeout=600)
+    return RbeeHome(shared / "built-worker-home", {"HOME": os.environ.get("HOME", str(shared))})
+
+
+def build_once(home: RbeeHome, variant: str, *models: str) -> None:
+    """Build a variant and download models into a shared home, unless another test has done so."""
+    home.path.mkdir(exist_ok=True)
+    for command in (["workers", "build", variant], *(["models", "download", model] for model in models)):
+        done_before = home.path / f"done-{'-'.join(command).replace(':', '-')}"
+        with FileLock(home.path / f"{command[0]}.lock"):
+            if not done_before.exists():
+                done = home(*command, "--json", timeout=600)
                 assert done.returncode == 0, done.stderr
-            (home.path / "built").touch()
-    return home
+                done_before.touch()
+
+
+def environment_python(home: RbeeHome, variant: str) -> Path:
+    """The interpreter of a built variant's environment."""
+    done = home("workers", "installed", "--json")
+    (worker,) = [row for row in json.loads(done.stdout)["workers"] if row["id"] == variant]
+    return Path(worker["path"]) / ("Scripts/python.exe" if os.name == "nt" else "bin/python")
+
+
+@pytest.fixture(scope="session")
+def built_worker_home(shared_home: RbeeHome) -> RbeeHome:
+    """An rbee with ``llm-worker`` built by its CPU backend and ``demo:stories`` in the catalog.
+
+    Shared by every test of the run: look, do not change. `worker_home` is for a test's own.
+    """
+    build_once(shared_home, VARIANT, MODEL)
+    return shared_home
 
 
 @pytest.fixture
@@ -50,10 +70,7 @@ def worker_home(tmp_path: Path, built_worker_home: RbeeHome) -> Iterator[RbeeHom
 @pytest.fixture(scope="session")
 def worker_python(built_worker_home: RbeeHome) -> Path:
     """The interpreter of the built worker's environment."""
-    done = built_worker_home("workers", "installed", "--json")
-    (worker,) = [row for row in json.loads(done.stdout)["workers"] if row["id"] == VARIANT]
-    folder = Path(worker["path"])
-    return folder / ("Scripts/python.exe" if os.name == "nt" else "bin/python")
+    return environment_python(built_worker_home, VARIANT)
 
 
 @pytest.fixture(scope="session")
