@@ -15,10 +15,12 @@ from .budget import Budget
 
 #: Seconds over which a rate is measured.
 SPAN = 0.2
-#: Two rates in a row that differ by less than this share are steady: connections begin slowly.
-STEADY = 0.1
-#: Seconds that more connections have to show that they pay.
-PATIENCE = 1.5
+#: While a rate rises by more than this share from one span to the next, the connections are still gathering speed.
+RISING = 0.1
+#: Seconds that more connections have to show that they pay; they, too, begin slowly.
+PATIENCE = 3.0
+#: A download that will be over within so many seconds is left as it is.
+SOON = 1.0
 #: They pay if they bring this much of what they would at the old ones' rate.
 WORTH = 0.5
 
@@ -38,9 +40,9 @@ class Growth:
         self._most = most
         self._clock = clock
         self._lock = threading.Lock()
-        #: The rate to begin with, before the try that is going on, and until when that may take.
-        self._before: tuple[int, float, float] | None = None
-        self._rate: float | None = None
+        #: What is being tried: connections before, their rate, and until when it may take.
+        self._trial: tuple[int, float, float] | None = None
+        self._rate = 0.0
         self._mark: tuple[float, int] | None = None
         self.over = most <= budget.limit
 
@@ -54,7 +56,7 @@ class Growth:
             return
         try:
             if self._budget.refusals:
-                self._end(paid=False)
+                self._end()
             elif (rate := self._measured(received)) is not None:
                 self._decide(rate, left)
         finally:
@@ -77,30 +79,29 @@ class Growth:
         return (received - before) / (now - since)
 
     def _decide(self, rate: float, left: int | None) -> None:
-        steady = self._rate is not None and abs(rate - self._rate) <= STEADY * self._rate
         last, self._rate = self._rate, rate
-        if self._before is None:
-            if steady and last is not None:
+        if self._trial is None:
+            if last and rate <= last * (1 + RISING):
                 self._try(max(rate, last), left)
             return
-        count, old, until = self._before
-        paid = old * (1 + WORTH * (self._budget.limit - count) / count)
-        if rate >= paid and steady:
-            self._before = None
+        count, before, until = self._trial
+        paid = before * (1 + WORTH * (self._budget.limit - count) / count)
+        if min(rate, last) >= paid:  # twice in a row is no accident
+            self._trial = None
             self.over = self._budget.limit >= self._most
         elif self._clock() > until:
-            self._end(paid=rate >= paid)
-
-    def _end(self, *, paid: bool) -> None:
-        """Try no more; what is being tried just now stays if it paid."""
-        if self._before is not None and not paid:
-            self._budget.resize(self._before[0])
-        self.over = True
+            self._end()
 
     def _try(self, rate: float, left: int | None) -> None:
-        if left is not None and left < rate * PATIENCE / 2:
-            return  # it would be over before it is known
+        if left is not None and left < rate * SOON:
+            return
         count = self._budget.limit
-        self._before = count, rate, self._clock() + PATIENCE
+        self._trial = count, rate, self._clock() + PATIENCE
         self._budget.resize(min(2 * count, self._most))
-        self._mark = self._rate = None
+        self._rate, self._mark = 0.0, None
+
+    def _end(self) -> None:
+        """Try no more, and take back what is being tried."""
+        if self._trial is not None:
+            self._budget.resize(self._trial[0])
+        self.over = True

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import os
+import random
 import threading
 import time
 from collections.abc import Callable
@@ -102,6 +103,22 @@ def test_a_refusal_ends_it_for_good() -> None:
     assert (line.run(30), line.highest) == (15, 16)
 
 
+def test_new_connections_may_take_a_while_to_gather_speed() -> None:
+    line = Simulation(each)
+    line.run(0.5)
+    while line.budget.limit == 16:
+        line.run(0.05)
+    grown = line.now
+    line.line = lambda count: each(16) + each(count - 16) * min(1.0, (line.now - grown) / 2)
+    assert line.run(30) == 32
+
+
+def test_a_line_that_is_never_quite_steady_is_measured_all_the_same() -> None:
+    chance = random.Random(1)
+    assert Simulation(lambda count: each(count) * chance.uniform(0.7, 1.3)).run(10) == 32
+    assert Simulation(lambda count: together(count) * chance.uniform(0.8, 1.2)).run(10) == 16
+
+
 def test_nothing_is_tried_when_it_is_nearly_over() -> None:
     assert Simulation(each).run(30, left=100 * MB) == 16
 
@@ -147,8 +164,8 @@ def test_a_download_grows_on_a_server_that_holds_each_connection_back(
     """The real engine, with a server each of whose connections waits between pieces: it works with more than it began
     with, and with no more than it may."""
     monkeypatch.setattr(growth, "SPAN", 0.1)
-    monkeypatch.setattr(growth, "PATIENCE", 10.0)
-    monkeypatch.setattr(growth, "STEADY", 0.5)
+    monkeypatch.setattr(growth, "PATIENCE", 60.0)
+    monkeypatch.setattr(growth, "RISING", 0.5)
     data = os.urandom(16_000_000)
     grown = threading.Event()
 
