@@ -53,7 +53,7 @@ def family(os_release: Path = Path("/etc/os-release")) -> str | None:
     if sys.platform == "win32":
         return "windows"
     table = dict(line.split("=", 1) for line in (read_text(os_release) or "").splitlines() if "=" in line)
-    said = f"{table.get('ID', '')} {table.get('ID_LIKE', '')}".replace('"', "").lower().split()
+    said = f"{table.get('ID', '')} {table.get('ID_LIKE', '')}".replace('"', "").replace("'", "").lower().split()
     alike = {"ubuntu": "debian", "rhel": "fedora", "centos": "fedora", "opensuse": "suse", "sles": "suse"}
     return next((name for word in said if (name := alike.get(word, word)) in _INSTALL), None)
 

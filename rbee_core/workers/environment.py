@@ -189,25 +189,18 @@ def install(
     """Install requirements. Which indexes are used is up to pip's and uv's own settings, files and variables.
 
     :param index_url: an index to look at besides those.
-    :param torch_backend: which of PyTorch's builds to take, in uv's words: its index is looked at, for PyTorch alone.
+    :param torch_backend: which of PyTorch's builds to take, in uv's words. pip has no such option.
     :param compile_them: compile the named distributions, but not what they require, here and now: neither prebuilt
         wheels nor cached ones count, and the compiler's output is shown.
     :raises RbeeError: ``BUILD_FAILED``, ``CANCELLED``.
     """
     if not requirements:
         return
-    uv = find_uv()
-    if torch_backend and uv is None:
-        raise RbeeError(
-            ErrorCode.BUILD_FAILED,
-            f"PyTorch for {torch_backend} is found by uv, which is not there.",
-            "Install it: pip install uv. Or set PIP_FIND_LINKS to a folder that has the wheel of PyTorch.",
-        )
     offline = tools.job.options.offline
     what = "compile " + ", ".join(requirements) if compile_them else "install the requirements"
     what += " offline, from what was downloaded before" if offline else ""
     names = _names(requirements) if compile_them else []
-    if uv:
+    if uv := find_uv():
         argv = [uv, "pip", "install", "--python", str(environment.python)]
         argv += ["--index", index_url] if index_url else []
         argv += ["--torch-backend", torch_backend] if torch_backend else []

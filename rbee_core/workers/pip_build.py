@@ -11,7 +11,7 @@ import sys
 import time
 from collections.abc import Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from ..contracts.recipe import WorkerRecipe, WorkerVariant
 from ..contracts.worker import WorkerBinary
@@ -55,44 +55,62 @@ def build_pip_worker(
         return None
     own = recipe.backend.get(variant.feature)
     pip = merged_pip(recipe, variant)
-    if pip.torch_backend == "auto":
-        pip.torch_backend = torch_backend
+    pip.torch_backend = _torch_backend(pip, torch_backend, job)
     env = {**(own.env if own else {}), **(env or {})}
-    toolchain: dict[str, str] = {}
+    more: dict[str, Any] = {"torchBackend": pip.torch_backend} if pip.torch_backend else {}
     if pip.from_source:
         ready = check(needs or Needs(), dest, env)
-        env, toolchain = {**ready.env, **env}, ready.found
-        for name, what in toolchain.items():
-            job.log(f"{name}: {what}")
+        env = {**ready.env, **env}
+        more |= {"compiled": pip.from_source, "toolchain": ready.found}
+        job.log("; ".join(f"{name}: {what}" for name, what in ready.found.items()))
     tools = Tools(job, dest / LOG_NAME, time.monotonic() + recipe.build.timeout_s)
     environment = create_environment(dest / "env", tools)
     install_pip(environment, pip, tools, env)
     _copy_packages(recipe, pip, environment, tools)
-    versions = environment.versions(tools)
+    more |= {"installed": environment.versions(tools), "environment": env}
     _check(recipe, environment, tools)
+    return _binary(recipe, variant, environment, {"system": "pip", "requirements": pip.requirements, **more})
+
+
+def _binary(
+    recipe: WorkerRecipe, variant: WorkerVariant, environment: Environment, provenance: dict[str, Any]
+) -> WorkerBinary:
+    """What is registered."""
     return WorkerBinary(
         id=variant.id,
         worker_type=variant.feature,
         platform=detected_machine().platform,
         path=str(environment.folder),
-        size=folder_size(dest),
+        size=folder_size(environment.folder.parent),
         version=recipe.version,
         supported_formats=recipe.capabilities.supported_formats,
         max_context_length=recipe.capabilities.max_context_length,
         supports_streaming=recipe.capabilities.supports_streaming,
         supports_batching=recipe.capabilities.supports_batching,
         provenance={
-            "system": "pip",
-            "requirements": pip.requirements,
-            "installed": versions,
+            **provenance,
             "installer": "uv" if find_uv() else "pip",
             "interpreter": sys.executable,
             "python": platform.python_version(),
-            "environment": dict(env),
-            **({"compiled": pip.from_source, "toolchain": toolchain} if pip.from_source else {}),
-            **({"torchBackend": pip.torch_backend} if pip.torch_backend else {}),
         },
     )
+
+
+def _torch_backend(pip: MergedPip, auto: str | None, job: Job) -> str | None:
+    """Which of PyTorch's builds uv is to find; ``None`` where the user's own wheel does, or nothing is asked for."""
+    backend = auto if pip.torch_backend == "auto" else pip.torch_backend
+    if backend is None:
+        return None
+    if wheel := torch_at_hand(pip.requirements, backend):
+        job.log(f"PyTorch comes from {wheel}.")
+        return None
+    if find_uv() is None:
+        raise RbeeError(
+            ErrorCode.BUILD_FAILED,
+            f"PyTorch for {backend} is found by uv, and there is no uv.",
+            "Install it: pip install uv. Or set PIP_FIND_LINKS to a folder that has the wheel of PyTorch.",
+        )
+    return backend
 
 
 def install_pip(environment: Environment, pip: MergedPip, tools: Tools, env: Mapping[str, str]) -> None:
@@ -104,11 +122,7 @@ def install_pip(environment: Environment, pip: MergedPip, tools: Tools, env: Map
     :raises RbeeError: ``BUILD_FAILED``, ``CANCELLED``.
     """
     ready, here = pip.compiled()
-    backend = pip.torch_backend
-    if backend and (wheel := torch_at_hand(pip.requirements, backend)):
-        tools.job.log(f"PyTorch comes from {wheel}.")
-        backend = None
-    install(environment, ready, tools, index_url=pip.index_url, env=env, torch_backend=backend)
+    install(environment, ready, tools, index_url=pip.index_url, env=env, torch_backend=pip.torch_backend)
     if here:
         scratch = tools.log.parent / "scratch"  # goes with a build that is killed, unlike the system's folder
         scratch.mkdir(exist_ok=True)
