@@ -62,14 +62,16 @@ def _heading(plan: Plan) -> str:
 def _table(plan: Plan) -> object:
     table = output.table("verdict", "worker", "device", "why")
     styles = {"chosen": "green", "fits": "", "partial": "yellow", "refused": "dim"}
+    rows: dict[tuple[str, str, str, str], list[str]] = {}
     for candidate in plan.candidates:
-        table.add_row(
-            candidate.verdict,
-            candidate.variant,
-            candidate.device or "-",
-            _plain(candidate.reason),
-            style=styles[candidate.verdict],
-        )
+        # What is refused without regard to a device is mostly so for all variants of a worker.
+        worker = candidate.recipe.id if candidate.recipe is not None and not candidate.devices else candidate.variant
+        key = (candidate.verdict, worker, candidate.device or "-", candidate.reason)
+        rows.setdefault(key, []).append(candidate.variant)
+    for (verdict, worker, device, reason), variants in rows.items():
+        features = ", ".join(variant.removeprefix(f"{worker}-") for variant in variants)
+        name = f"{worker}-{{{features}}}" if len(variants) > 1 else variants[0]
+        table.add_row(verdict, _plain(name), device, _plain(reason), style=styles[verdict])
     return table
 
 

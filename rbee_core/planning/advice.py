@@ -49,7 +49,7 @@ def advise(
     """
     if subject.shape is None:
         return []
-    if chosen is not None and chosen.verdict != "partial" and chosen.feature != "cpu":
+    if chosen is not None and chosen.feature != "cpu" and (chosen.placement is None or chosen.placement.whole):
         return []
     spots = _spots(subject, request, found, chosen)
     if not spots:
@@ -64,7 +64,7 @@ def _spots(subject: Subject, request: Request, found: Sequence[Candidate], chose
     spots = []
     for candidate in found:
         site = candidate.shortage.site if candidate.shortage is not None else None
-        if candidate.verdict == "partial" and candidate.placement is not None:
+        if candidate.placement is not None and not candidate.placement.whole:
             site = candidate.placement.site
         if site is not None and candidate.recipe is not None and (chosen is None or site.gpus):
             spots.append(_Spot(candidate, site, wish_for(candidate.recipe, subject, request)))
@@ -169,12 +169,16 @@ def scaled(shape: ModelShape, size: int) -> ModelShape:
 def _more_vram(spots: Sequence[_Spot]) -> Advice:
     """How much GPU memory all of the model takes."""
     spot = max(spots, key=lambda spot: sum(budget.usable for budget in spot.site.gpus))
-    needed = replace(spot.site, gpus=spot.site.gpus[:1]).estimate(spot.wish.least(), (spot.site.units,))
-    total = sum(part.total for part in needed.gpus)
-    usable = sum(budget.usable for budget in spot.site.gpus)
-    return Advice(
-        f"All of it on GPUs takes {human_size(total)}; {named(spot.site.gpus)} can give {human_size(usable)}."
-    )
+    demand, gpus = spot.wish.least(), spot.site.gpus
+    needed = sum(part.total for part in replace(spot.site, gpus=gpus[:1]).estimate(demand, (spot.site.units,)).gpus)
+    more = needed - sum(budget.usable for budget in gpus)
+    text = f"All of it on GPUs takes {human_size(needed)} with a context of {demand.context}"
+    if more <= 0:
+        return Advice(f"{text}.")
+    recipe = spot.candidate.recipe
+    several = recipe is not None and recipe.capabilities.multi_device and not any(b.unified for b in gpus)
+    what = "; another GPU would do" if several else ""
+    return Advice(f"{text}: {human_size(more)} more than {named(gpus)} can give{what}.")
 
 
 def _memory(spots: Sequence[_Spot], shape: ModelShape) -> Iterator[Advice]:

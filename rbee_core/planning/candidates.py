@@ -158,7 +158,9 @@ class _Considering:
         if self._variant.feature == "cpu" or not self._can.multi_device or any(c.verdict == "fits" for c in alone):
             return
         # The largest first: few GPUs with much memory are better than many with little.
-        ordered = sorted(usable, key=lambda device: -device.memory_free)[:MOST_GPUS]
+        # A process sees one MIG instance at most (CUDA, "Multi-Instance GPU").
+        several = [device for device in usable if "mig" not in device.features]
+        ordered = sorted(several, key=lambda device: -device.memory_free)[:MOST_GPUS]
         for count in range(len(ordered) if len(wanted) > 1 else 2, len(ordered) + 1):
             group = tuple(device for device in usable if device in ordered[:count])
             if len(group) < 2:
@@ -212,17 +214,19 @@ def wish_for(recipe: WorkerRecipe, subject: Subject, request: Request) -> Wish:
 def best(found: Sequence[Candidate], paths: Sequence[str]) -> Candidate | None:
     """The one to take: the model whole on one GPU, then over several, then partly, then on the CPU.
 
-    Of equals a worker that was named by its path, then a GPU with memory of its own, then one with room for more
-    context, and then the order in which backends list their devices, the best first.
+    Of equals a worker that was named by its path, then fewer layers on the CPU, then a GPU with memory of its own, then
+    room for more context, and then the order in which backends list their devices, the best first.
     """
     named = [Path(path).expanduser().resolve() for path in paths]
 
-    def rank(candidate: Candidate) -> tuple[int, bool, bool, int]:
+    def rank(candidate: Candidate) -> tuple[int, bool, int, bool, int]:
         placement = candidate.placement
         context = -placement.demand.context * placement.demand.parallel if placement is not None else 0
+        on_cpu = placement.site.units - sum(placement.split) if placement is not None and placement.site.gpus else 0
         location = Path(candidate.recipe.location) if candidate.recipe is not None else Path()
         unified = any(device.unified_memory for device in candidate.devices)
-        return _class(candidate), not any(location.is_relative_to(path) for path in named), unified, context
+        worker = not any(location.is_relative_to(path) for path in named)
+        return _class(candidate), worker, on_cpu, unified, context
 
     possible = [candidate for candidate in found if candidate.verdict in ("fits", "partial")]
     return min(possible, key=rank, default=None)

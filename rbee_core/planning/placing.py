@@ -134,10 +134,12 @@ class Placement:
 class Shortage:
     """Why a model has no place: bytes needed at the least, and available, in one kind of memory.
 
-    ``memory``: ``vram`` or ``ram``. ``beside``: bytes that would lie on GPUs besides. ``estimate``: what was wanted.
+    ``memory``: ``vram`` or ``ram``. ``beside``: bytes that would lie on GPUs besides. ``estimate``: what was wanted,
+    for the least ``demand`` that would do.
     """
 
     site: Site
+    demand: Demand
     estimate: Estimate
     memory: str
     needed: int
@@ -228,19 +230,19 @@ def _largest(found: Placement, least: int, most: int, at: Callable[[Demand], Pla
 def _shortage(site: Site, demand: Demand) -> Shortage:
     """What is lacking for the least that will do."""
     if not site.gpus:
-        return _of_host(site, site.estimate(demand, ()))
+        return _of_host(site, demand, site.estimate(demand, ()))
     if site.partial and (found := _most(site, demand)) is not None:
         # Some layers could have stayed on the host: it is the host that lacks room.
-        return _of_host(site, found[1])
+        return _of_host(site, demand, found[1])
     usable = [budget.usable for budget in site.gpus]
     needed = site.estimate(demand, proportional(site.units, usable))
     if site.gpus_hold(needed):
-        return _of_host(site, needed)
-    return Shortage(site, needed, "vram", sum(part.total for part in needed.gpus), sum(usable))
+        return _of_host(site, demand, needed)
+    return Shortage(site, demand, needed, "vram", sum(part.total for part in needed.gpus), sum(usable))
 
 
-def _of_host(site: Site, needed: Estimate) -> Shortage:
+def _of_host(site: Site, demand: Demand, needed: Estimate) -> Shortage:
     available = site.host.usable if site.host is not None else 0
     unified = any(budget.unified for budget in site.gpus)
     beside = 0 if unified else sum(part.total for part in needed.gpus)
-    return Shortage(site, needed, "ram", site.on_host(needed), available, beside)
+    return Shortage(site, demand, needed, "ram", site.on_host(needed), available, beside)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
@@ -75,8 +76,10 @@ class Plan:
         """The plan in one line."""
         chosen = self.chosen
         if chosen is None:
-            return f"{self.subject.id} does not run here."
-        names = " and ".join(dict.fromkeys(device.name for device in chosen.devices))
+            why = self.problem.message.partition("\n")[0] if self.problem is not None else self.subject.id
+            return f"It does not run here: {why}"
+        counted = Counter(device.name for device in chosen.devices)
+        names = " and ".join(f"{count} x {name}" if count > 1 else name for name, count in counted.items())
         return f"{chosen.variant} on {chosen.device} ({names}): {chosen.reason}."
 
     def wire(self) -> dict[str, Any]:
@@ -150,12 +153,11 @@ def make_plan(models: ModelProvisioner, workers: Workers, text: str, request: Re
     found = candidates(workers, subject, request)
     found += not_installed(subject, found)
     chosen = best(found, request.paths)
-    if chosen is not None:
-        taken, chosen = chosen, replace(chosen, verdict="chosen")
+    if (taken := chosen) is not None:
+        chosen = replace(taken, verdict="chosen")
         found = [chosen if candidate is taken else candidate for candidate in found]
-    marked = taken if chosen is not None else None
     missing = needed_plugins(subject, found, workers.hardware.backends)
-    advice = advise(subject, request, found, marked, lambda: alternatives_of(models, subject, job))
+    advice = advise(subject, request, found, chosen, lambda: alternatives_of(models, subject, job))
     advice = [*missing, *advice] if chosen is None else advice
     problem = None if chosen is not None else why_not(subject, request, found, workers, advice)
     return Plan(
@@ -188,5 +190,10 @@ def _notes(subject: Subject, found: Sequence[Candidate], chosen: Candidate | Non
         unused = [candidate for candidate in found if candidate.devices and candidate.feature != "cpu"]
         notes += [f"{candidate.device} is not used: {candidate.reason}." for candidate in unused]
     if not subject.downloaded and subject.download:
-        notes.append(f"{human_size(subject.download)} have to be downloaded first.")
-    return list(dict.fromkeys(notes))
+        notes.append(f"{human_size(subject.download)} have to be fetched first.")
+    return list(dict.fromkeys(_sentence(note) for note in notes))
+
+
+def _sentence(note: str) -> str:
+    text = note[:1].upper() + note[1:]
+    return text if text.endswith((".", "!", "?")) else f"{text}."

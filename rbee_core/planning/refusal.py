@@ -10,7 +10,7 @@ from ..units import human_size
 from .advice import Advice
 from .candidates import Candidate, Request
 from .subject import Subject
-from .words import named
+from .words import least_demand, named
 
 if TYPE_CHECKING:
     from ..workers.service import Workers
@@ -71,7 +71,7 @@ def _too_large(subject: Subject, candidate: Candidate, advice: Sequence[Advice])
     beside = f", beside {human_size(shortage.beside)} on {named(shortage.site.gpus)}" if shortage.beside else ""
     return RbeeError(
         code,
-        f"{subject.id} needs {needed} of {what}{beside}; {available} are available.",
+        f"{subject.id} needs {needed} of {what}{beside} {least_demand(shortage)}; {available} are available.",
         " ".join(item.text for item in advice) or "`rbee plan` shows what was considered.",
     )
 

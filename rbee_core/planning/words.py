@@ -33,7 +33,16 @@ def short(found: Shortage) -> str:
     """What is lacking."""
     what = "GPU memory" if found.memory == "vram" else "memory"
     beside = f", beside {human_size(found.beside)} on {named(found.site.gpus)}" if found.beside else ""
-    return f"needs {human_size(found.needed)} of {what}{beside}, and {human_size(found.available)} are available"
+    least = least_demand(found)
+    return (
+        f"needs {human_size(found.needed)} of {what}{beside} {least}, and {human_size(found.available)} are available"
+    )
+
+
+def least_demand(found: Shortage) -> str:
+    """``with a context of 4096``."""
+    several = f" for each of {found.demand.parallel} requests" if found.demand.parallel > 1 else ""
+    return f"with a context of {found.demand.context}{several}"
 
 
 def _demand(found: Placement, wish: Wish) -> str:
