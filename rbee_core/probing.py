@@ -134,7 +134,7 @@ def machine_architecture() -> str:
 class Host:
     """A machine to look at: this one, unless told otherwise, as tests do.
 
-    ``root`` is where ``/sys``, ``/proc``, ``/dev`` and ``/opt`` are looked for, ``system`` is ``sys.platform``, ``tool``
+    """What macOS' ``sysctl`` tells of a name (``hw.memsize``), or of all below one (``hw``); nothing it refuses."""
     gives what a tool prints or ``None``, ``may_use`` says whether this process may read and write a file.
     """
 
@@ -156,7 +156,7 @@ def sysctl(host: Host, *names: str) -> dict[str, str]:
 
 
 def mac_memory_free(host: Host) -> int | None:
-    """Bytes that a new process could have under macOS: free, or kept for files nobody uses, as ``vm_stat`` counts."""
+    """Bytes that a new process could have under macOS: free or reclaimable, as ``vm_stat`` counts them."""
     lines = (host.tool(["vm_stat"]) or "").splitlines()
     size = next((to_count(word) for word in (lines[0].split() if lines else ()) if word.isdigit()), None)
     pairs = (line.partition(":") for line in lines)
