@@ -134,8 +134,8 @@ def machine_architecture() -> str:
 class Host:
     """A machine to look at: this one, unless told otherwise, as tests do.
 
-    """What macOS' ``sysctl`` tells of a name (``hw.memsize``), or of all below one (``hw``); nothing it refuses."""
-    gives what a tool prints or ``None``, ``may_use`` says whether this process may read and write a file.
+    ``root`` is where ``/sys``, ``/proc``, ``/dev`` and ``/opt`` are looked for, ``system`` is ``sys.platform``, and
+    ``tool`` gives what a tool prints or ``None``; ``may_use`` says whether this process may read and write a file.
     """
 
     root: Path = Path("/")
