@@ -159,8 +159,10 @@ class _Considering:
             return
         # The largest first: few GPUs with much memory are better than many with little.
         # A process sees one MIG instance at most (CUDA, "Multi-Instance GPU").
-        several = [device for device in usable if "mig" not in device.features]
-        ordered = sorted(several, key=lambda device: -device.memory_free)[:MOST_GPUS]
+        several = [device for device in usable if "mig" not in device.features and Budget(device).usable]
+        shape = self._subject.shape
+        most = min(MOST_GPUS, len(shape.layers) + 1 if shape is not None else 1)
+        ordered = sorted(several, key=lambda device: -device.memory_free)[:most]
         for count in range(len(ordered) if len(wanted) > 1 else 2, len(ordered) + 1):
             group = tuple(device for device in usable if device in ordered[:count])
             if len(group) < 2:

@@ -61,6 +61,8 @@ class Wish:
 class Site:
     """One way to run a model: an engine, the GPUs it may use (none: the CPU computes), and the machine's own memory.
 
+    There are no more GPUs than layers, the output counted as one.
+
     ``host`` is ``None`` where nothing is known of it. ``partial``: the engine can keep some layers on the host.
     """
 
@@ -236,9 +238,14 @@ def _shortage(site: Site, demand: Demand) -> Shortage:
         return _of_host(site, demand, found[1])
     usable = [budget.usable for budget in site.gpus]
     needed = site.estimate(demand, proportional(site.units, usable))
-    if site.gpus_hold(needed):
+    unified = any(budget.unified for budget in site.gpus)
+    if site.gpus_hold(needed) or (unified and not site.host_holds(needed)):
         return _of_host(site, demand, needed)
-    return Shortage(site, demand, needed, "vram", sum(part.total for part in needed.gpus), sum(usable))
+    pairs = [(part.total, room) for part, room in zip(needed.gpus, usable, strict=True)]
+    total = sum(part for part, _ in pairs)
+    # Where there is enough in all, it is one of them that lacks it.
+    wanted, room = (total, sum(usable)) if total > sum(usable) else max(pairs, key=lambda pair: pair[0] - pair[1])
+    return Shortage(site, demand, needed, "vram", wanted, room)
 
 
 def _of_host(site: Site, demand: Demand, needed: Estimate) -> Shortage:

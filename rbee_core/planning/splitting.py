@@ -49,8 +49,8 @@ def proportional(count: int, usable: Sequence[int]) -> tuple[int, ...]:
     if count < len(usable):
         return tuple(1 if index < count else 0 for index in range(len(usable)))
     rest = count - len(usable)
-    total = sum(usable) or 1
-    exact = [rest * room / total for room in usable]
+    rooms = usable if any(usable) else [1] * len(usable)
+    exact = [rest * room / sum(rooms) for room in rooms]
     whole = [int(share) for share in exact]
     order = sorted(range(len(usable)), key=lambda i: (whole[i] - exact[i], i))
     for index in order[: rest - sum(whole)]:
