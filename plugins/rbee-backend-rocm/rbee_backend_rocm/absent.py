@@ -27,8 +27,10 @@ def unavailable(message: str) -> RbeeError:
 
 def not_for(host: Host) -> RbeeError | None:
     """Why ROCm is nothing for this kind of machine."""
+    if host.system == "darwin":
+        return unavailable("ROCm is for Linux; the GPUs of Macs are those of the backend metal.")
     if host.system != "linux":
-        return unavailable("ROCm is used on Linux only.")
+        return unavailable("rbee uses ROCm on Linux only: here AMD's GPUs are not used, the CPU can be.")
     if host.architecture != "x86_64":
         return unavailable(f"ROCm is for x86_64 processors; AMD has no build of it for {host.architecture}.")
     return None
@@ -39,7 +41,8 @@ def nothing_found(host: Host) -> RbeeError:
     root = host.root
     if (root / "dev/dxg").exists():
         return unavailable(
-            "This is WSL, where a GPU is reached through /dev/dxg; rbee uses ROCm through the kernel's KFD only."
+            "This is WSL, where a GPU is reached through /dev/dxg. rbee uses ROCm through the kernel's KFD only, which WSL "
+            "does not have: use the CPU here, or start Linux itself."
         )
     gpus = _pci_gpus(root)
     for address, driver in gpus.items():

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from rbee_core.probing import Host, read_text
 
-from .targets import OVERRIDES, elsewhere, libraries_of
+from .targets import AS_OF, OVERRIDES, elsewhere, libraries_of
 
 _TARGET = re.compile(r"gfx[0-9]{1,3}[0-9a-f]{2}(?![0-9a-f])")
 
@@ -62,7 +62,9 @@ def no_code(gfx: str, rocm: Rocm | None) -> str | None:
     has = (rocm.targets if rocm else None) or libraries_of(rocm.version if rocm else None)
     if gfx in has:
         return None
-    where = f"The libraries of ROCm {rocm.version} have no code for {gfx}." if rocm else f"ROCm has no code for {gfx}."
+    where = f"ROCm has no code for {gfx} (as of release {AS_OF})."
+    if rocm is not None:
+        where = f"The libraries of ROCm {rocm.version} have no code for {gfx}."
     version, other = OVERRIDES.get(gfx, ("", ""))
     if other in has:
         where += f" With HSA_OVERRIDE_GFX_VERSION={version} set they run that of {other}, which is known to work."

@@ -33,6 +33,9 @@ LIBRARIES: dict[tuple[int, int], frozenset[str]] = {
     (7, 13): frozenset(_THEROCK.split()),
 }
 
+#: The newest release that the last of these lists was checked against.
+AS_OF = "10.0"
+
 #: A target without code of its own → the version to put into ``HSA_OVERRIDE_GFX_VERSION``, and whose code then runs.
 OVERRIDES = {f"gfx103{step}": ("10.3.0", "gfx1030") for step in "123456"}
 
