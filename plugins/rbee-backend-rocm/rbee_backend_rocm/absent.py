@@ -41,8 +41,8 @@ def nothing_found(host: Host) -> RbeeError:
     root = host.root
     if (root / "dev/dxg").exists():
         return unavailable(
-            "This is WSL, where a GPU is reached through /dev/dxg. rbee uses ROCm through the kernel's KFD only, which WSL "
-            "does not have: use the CPU here, or start Linux itself."
+            "This is WSL, where a GPU is reached through /dev/dxg. rbee uses ROCm through the kernel's KFD only, which "
+            "WSL does not have: use the CPU here, or start Linux itself."
         )
     gpus = _pci_gpus(root)
     for address, driver in gpus.items():
