@@ -14,9 +14,9 @@ import pytest
 
 from rbee_core.testing.cli import RbeeHome
 from rbee_core.testing.drive_worker import wait_until
+from rbee_core.testing.sources import source
 
 from .conftest import Toys, group_of
-from .sources import source
 
 
 def worker(toys: Toys, flag: str = "one", extra: str = "") -> Path:
