@@ -39,6 +39,9 @@ def serve(
     api_key_file: Annotated[
         Path | None, typer.Option(help="A file with the key that clients have to send; else RBEE_API_KEY, if set.")
     ] = None,
+    idle_timeout: Annotated[
+        float | None, typer.Option(min=1, help="End after so many seconds without a request.")
+    ] = None,
     *,
     wanted: WorkerOptions,
     as_json: Json = False,
@@ -47,7 +50,7 @@ def serve(
     if api_key_file is not None and not api_key_file.is_file():
         raise UsageError(f"--api-key-file {api_key_file}: no such file", "Name a file that holds the key, on one line.")
     key = api_key_file.absolute() if api_key_file else None
-    how = {"host": host, "port": port, "api_key_file": key, "attached": not detach}
+    how = {"host": host, "port": port, "api_key_file": key, "attached": not detach, "idle_timeout": idle_timeout}
     with narrated_job(download_options(offline=wanted.offline), json=as_json) as job:
         ready = prepare(model, job, wanted, parallel=DEFAULT_PARALLEL, **how)
         started = facade().workers.start(ready.recipe, ready.variant, ready.entry, ready.options, job)
@@ -55,12 +58,12 @@ def serve(
     if as_json:
         output.print_json(worker.summary())
     if not detach:
-        _stay(started, as_json=as_json)
+        _stay(started, idle_timeout, as_json=as_json)
     elif not as_json:
         output.note(f"{worker.id} serves {worker.model} on {worker.url}/v1 (stop it with: rbee stop {worker.id})")
 
 
-def _stay(started: Started, *, as_json: bool) -> None:
+def _stay(started: Started, idle_timeout: float | None, *, as_json: bool) -> None:
     """Keep the worker until Ctrl-C or SIGTERM, or until it ends by itself."""
     import sys
 
@@ -85,6 +88,10 @@ def _stay(started: Started, *, as_json: bool) -> None:
     facade().workers.stop(started)
     if told and told[0] == signal.SIGINT:
         raise typer.Exit(130)
+    if ended == 0 and idle_timeout is not None:
+        if not as_json:
+            output.note(f"{worker.id} ended: no request for {idle_timeout:g} s.")
+        return
     if not told:
         raise RbeeError(
             ErrorCode.WORKER_START_FAILED,

@@ -165,3 +165,11 @@ def test_a_conversation_remembers_and_ends_with_its_input(worker_home: RbeeHome)
     assert process.returncode == 0, errors
     assert len([line for line in output.splitlines() if line.strip()]) == 2
     assert "Ctrl-D ends it" in errors
+
+
+def test_a_worker_that_nobody_asks_ends_by_itself_and_is_no_crash(worker_home: RbeeHome) -> None:
+    done = worker_home("serve", "demo:stories", "--idle-timeout", "1", "--json", timeout=120)
+    started = json.loads(done.stdout)
+    assert done.returncode == 0, done.stderr
+    assert "no request for 1 s" in worker_home("logs", started["id"]).stdout
+    assert json.loads(worker_home("ps", "--json").stdout) == {"workers": []}
