@@ -13,6 +13,7 @@ from rbee_core.transfer import Tally, read_range, receive_all
 
 from .choose import Wanted, choose
 from .listing import Repository
+from .others import other_versions
 
 if TYPE_CHECKING:
     from rbee_core import Job, ModelRef
@@ -38,7 +39,8 @@ class HuggingFaceVendor:
 
         plan = self._plan(ref, job, Hub(job))
         files = [ManifestFile(name=file.path, size=file.size, digest=file.sha256) for file in plan.files]
-        return ModelManifest(files=files, revision=plan.commit, metadata=plan.metadata)
+        metadata = {**plan.metadata, **({"alternatives": plan.others} if plan.others else {})}
+        return ModelManifest(files=files, revision=plan.commit, metadata=metadata)
 
     @hookimpl
     def download_model(self, ref: ModelRef, dest: Path, job: Job) -> DownloadResult:
@@ -87,7 +89,8 @@ def _chosen(ref: ModelRef, job: Job, hub: Hub) -> Repository:
     wanted = Wanted(ref.repo, ref.path, ref.selector, tuple(options.include), tuple(options.exclude))
     chosen = choose(repository.files, wanted)
     check_names(file.path for file in chosen)
-    return Repository(ref.repo, repository.commit, chosen, repository.metadata)
+    others = other_versions(repository.files, chosen, ref.repo, revision)
+    return Repository(ref.repo, repository.commit, chosen, repository.metadata, others)
 
 
 def _revision(ref: ModelRef, asked: str | None) -> str | None:
