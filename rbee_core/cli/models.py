@@ -55,7 +55,7 @@ def download(
     include: Annotated[list[str] | None, typer.Option(help="Only files that match this glob; may be repeated.")] = None,
     exclude: Annotated[list[str] | None, typer.Option(help="No files that match this glob; may be repeated.")] = None,
     force: Annotated[bool, typer.Option("--force", help="Download again even if it is here.")] = False,
-    connections: Annotated[int | None, typer.Option(min=1, max=64, help="Connections at once.")] = None,
+    connections: Annotated[int | None, typer.Option(min=1, max=64, help="Connections at once, at most.")] = None,
     max_rate: Annotated[str | None, typer.Option(metavar="SIZE", help="Most bytes per second, e.g. 20M.")] = None,
     stall_timeout: Annotated[float | None, typer.Option(min=0.1, help="Seconds without a byte before a retry.")] = None,
     copy: Annotated[bool, typer.Option("--copy", help="Copy local files instead of linking them.")] = False,

@@ -150,8 +150,8 @@ class Fetch:
                 self._read_through()
             elif error is not None:
                 raise error
-            self._staff()
             self.tally.grow()
+            self._staff()
             self.part.remember(self.schedule.done())
             if self.schedule.complete:
                 follower.finished.wait(POLL)

@@ -11,6 +11,7 @@ from types import TracebackType
 from typing import Any
 
 from ..contracts.download import DownloadedFile
+from ..errors import RbeeError
 from .hashes import Hashes
 from .intervals import Intervals, parse_spans
 from .part import FRESH, note_of, part_of, writing
@@ -116,6 +117,8 @@ class SparsePart:
 
     def discard(self) -> None:
         """Delete what is here."""
+        with contextlib.suppress(RbeeError):  # what the disk says of it does not matter any more
+            self._writeback.wait()  # Windows deletes no open file
         self.close()
         with writing(self.dest):
             self.path.unlink(missing_ok=True)
