@@ -27,6 +27,7 @@ class Layer:
     ``weights``: bytes of its tensors, experts included; ``experts``: of these, the experts'. ``kv_k``, ``kv_v``:
     elements per token in the K and the V cache (grouped-query and latent attention applied; 0 where the layer keeps
     none). ``window``: the sliding window in tokens, if it has one. ``state``: bytes of recurrent state per sequence.
+    ``work``: elements per token of its intermediate results at their most. ``largest``: bytes of its largest tensor.
     """
 
     weights: int
@@ -35,6 +36,8 @@ class Layer:
     kv_v: int = 0
     window: int | None = None
     state: int = 0
+    work: int = 0
+    largest: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,10 +45,13 @@ class ModelShape:
     """A model's parts in bytes, and the numbers that the memory of a run follows from.
 
     ``embedding``, ``output``, ``other``: bytes of the weights outside the layers: the input embeddings, what turns the
-    last layer's result into logits (0 when the embeddings serve, ``tied``), the rest. ``size`` is all of it.
-    ``attention``: ``causal``, ``encoder`` (embeddings: nothing is cached) or ``encoder-decoder``. ``numbers`` holds
-    further ones that an engine's estimate uses. ``exact`` is false where sizes were guessed from the files' sizes;
-    ``notes`` say what is unknown.
+    last layer's result into logits (without a matrix when the embeddings serve, ``tied``; theirs is
+    ``embedding_matrix``), the rest. ``size`` is all of it. ``unused``:
+    bytes, of no layer, that engines do not load unless asked to (heads that guess further tokens); part of ``size``.
+    ``attention``: ``causal``, ``encoder`` (nothing is cached) or ``encoder-decoder``. ``embeds``: it makes vectors, not
+    text. ``stream``: elements per token of
+    intermediate results outside the layers. ``dtypes``: elements by the type they are stored in. ``key_length`` and
+    ``value_length`` are those of a head. ``exact`` is false where sizes were guessed; ``notes`` say what is unknown.
     """
 
     format: str
@@ -71,7 +77,13 @@ class ModelShape:
     experts: int = 0
     experts_used: int = 0
     expert_feed_forward: int = 0
-    numbers: Mapping[str, int] = field(default_factory=dict)
+    embeds: bool = False
+    unused: int = 0
+    stream: int = 0
+    key_length: int = 0
+    value_length: int = 0
+    dtypes: Mapping[str, int] = field(default_factory=dict)
+    embedding_matrix: int = 0
 
 
 def read_shape(open_range: OpenRange, files: Sequence[ModelFile]) -> ModelShape:

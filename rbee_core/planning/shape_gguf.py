@@ -4,16 +4,23 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable
+from dataclasses import replace
 
 from ..models.metadata import BadHeader, GgufHeader, GgufTensor, read_gguf_from
-from ..models.metadata.quant import file_type_name, main_type_name, quant_label
-from .gguf_caches import Hparams, cache_of
-from .shape import ModelShape, OpenRange
+from ..models.metadata.quant import TENSOR_TYPES, file_type_name, main_type_name, quant_label
+from .gguf_caches import NO_CACHE, cache_of
+from .gguf_hparams import Hparams
+from .gguf_work import stream_of, work_of
+from .shape import Layer, ModelShape, OpenRange
 from .shape_files import Chosen, guess_shape, source
 
 _BLOCK = re.compile(r"(?:(?P<side>enc|dec)\.)?blk\.(?P<number>\d+)\.")
 _EXPERTS = re.compile(r"\.ffn_(?:gate|up|down|gate_up)_(?:exps|chexps)\.")
+# Where llama.cpp puts a tensor that belongs to no layer: ``LLM_TENSOR_INFOS`` of its ``llama-arch.cpp``.
 _INPUT = ("token_embd", "position_embd", "token_types", "per_layer_token_embd")
+_OUTPUT = ("output", "output_norm", "cls", "dense_2", "dense_3", "altup_proj", "altup_unembd_proj")
+# ``llama_pooling_type``: none, and ranking.
+_NO_POOLING = (0, 4)
 _MAX_LAYERS = 512  # llama.cpp's LLAMA_MAX_LAYERS
 
 
@@ -33,7 +40,8 @@ def read_gguf_shape(open_range: OpenRange, chosen: Chosen) -> ModelShape | None:
 
 def _shape(headers: list[GgufHeader], chosen: Chosen) -> ModelShape:
     first = headers[0]
-    tensors = [tensor for header in headers for tensor in header.infos]
+    found = [tensor for header in headers for tensor in header.infos]
+    tensors = [tensor if tensor.size >= 0 else replace(tensor, size=0) for tensor in found]
     hparams = Hparams(first, tensors)
     if not hparams.architecture or not hparams.layers:
         return guess_shape(chosen, "its header does not say of how many layers it is")
@@ -41,18 +49,13 @@ def _shape(headers: list[GgufHeader], chosen: Chosen) -> ModelShape:
     count = max(hparams.layers, max(blocks, default=-1) + 1)
     if count > _MAX_LAYERS:
         raise BadHeader(f"it claims {count} layers, more than the {_MAX_LAYERS} there may be")
-    layers = []
-    for number in range(count):
-        mine = blocks.get(number, [])
-        experts = sum(tensor.size for tensor in mine if _EXPERTS.search(tensor.name))
-        layers.append(cache_of(hparams, number, sum(tensor.size for tensor in mine), experts))
-    embedding = _bytes(outside, *_INPUT)
-    output = _bytes(outside, "output", "cls")
+    layers = tuple(_layer(hparams, number, blocks.get(number, [])) for number in range(count))
     size = sum(tensor.size for tensor in tensors)
-    unknown = sum(tensor.size < 0 for tensor in tensors)
-    notes = [f"{chosen.missing} of its parts are missing"] if chosen.missing else []
-    if unknown:
-        notes.append(f"{unknown} tensors are of a type unknown here")
+    loaded = sum(layer.weights for layer in layers)
+    unused = sum(tensor.size for mine in blocks.values() for tensor in mine) - loaded
+    embedding, output = _bytes(outside, *_INPUT), _bytes(outside, *_OUTPUT)
+    attention = _attention(hparams)
+    notes = _notes(chosen, found)
     kinds: dict[int, int] = {}
     for header in headers:
         for kind, elements in header.types.items():
@@ -60,13 +63,13 @@ def _shape(headers: list[GgufHeader], chosen: Chosen) -> ModelShape:
     return ModelShape(
         format="gguf",
         architecture=hparams.architecture,
-        layers=tuple(layers),
+        layers=layers,
         embedding=embedding,
         output=output,
-        other=size - embedding - output - sum(layer.weights for layer in layers),
+        other=size - embedding - output - loaded - unused,
         hidden=hparams.hidden,
         heads=hparams.heads,
-        kv_heads=hparams.kv_heads(0) if count else 0,
+        kv_heads=max((hparams.kv_heads(number) for number in range(count)), default=0),
         head_dim=hparams.key_length,
         feed_forward=hparams.feed_forward,
         vocab=hparams.vocab,
@@ -76,14 +79,50 @@ def _shape(headers: list[GgufHeader], chosen: Chosen) -> ModelShape:
         or quant_label(chosen.parts[0])
         or main_type_name(kinds),
         size=size,
-        exact=not chosen.missing and not unknown,
-        notes=tuple(notes),
-        tied=not any(tensor.name == "output.weight" for tensor in outside),
-        attention=hparams.attention,
-        experts=hparams.number("expert_count") or 0,
-        experts_used=hparams.largest("expert_used_count"),
+        exact=not notes,
+        notes=notes,
+        tied=attention != "encoder" and not any(tensor.name == "output.weight" for tensor in outside),
+        attention=attention,
+        embeds=attention == "encoder" or hparams.number("pooling_type") not in (None, *_NO_POOLING),
+        experts=hparams.experts,
+        experts_used=hparams.experts_used,
         expert_feed_forward=hparams.expert_feed_forward,
+        unused=unused,
+        stream=stream_of(hparams),
+        key_length=hparams.key_length,
+        value_length=hparams.value_length,
+        embedding_matrix=_bytes(outside, "token_embd"),
+        dtypes={TENSOR_TYPES.get(kind, str(kind)): elements for kind, elements in kinds.items()},
     )
+
+
+def _layer(hparams: Hparams, number: int, tensors: list[GgufTensor]) -> Layer:
+    if hparams.layers - hparams.extra_layers <= number < hparams.layers:
+        return Layer(0)  # it is not loaded, but counted among the layers
+    cache = cache_of(hparams, number)
+    return Layer(
+        weights=sum(tensor.size for tensor in tensors),
+        experts=sum(tensor.size for tensor in tensors if _EXPERTS.search(tensor.name)),
+        kv_k=cache.keys,
+        kv_v=cache.values,
+        window=cache.window,
+        state=cache.state,
+        work=work_of(hparams, tensors),
+        largest=max((tensor.size for tensor in tensors), default=0),
+    )
+
+
+def _attention(hparams: Hparams) -> str:
+    if hparams.architecture == "t5":
+        return "encoder-decoder"
+    return "encoder" if hparams.architecture in NO_CACHE else "causal"
+
+
+def _notes(chosen: Chosen, tensors: list[GgufTensor]) -> tuple[str, ...]:
+    notes = [f"{chosen.missing} of its parts are missing"] if chosen.missing else []
+    if unknown := sum(tensor.size < 0 for tensor in tensors):
+        notes.append(f"{unknown} tensors are of a type unknown here")
+    return tuple(notes)
 
 
 def _sort(tensors: Iterable[GgufTensor]) -> tuple[dict[int, list[GgufTensor]], list[GgufTensor]]:

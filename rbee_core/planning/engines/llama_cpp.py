@@ -1,60 +1,134 @@
-"""What llama.cpp allocates, run as rbee-worker-llm runs it."""
+"""What llama.cpp allocates, run as rbee-worker-llm runs it: which weights and caches are where, and the overheads.
+
+The worker gives each request slot a cache of its own (``kv_unified`` is off), asks for ``context * parallel`` tokens,
+and leaves batch (2048), physical batch (512) and flash attention (``auto``) as they are, but for models that make
+vectors: their batches are one context long. ``docs/planning.md`` has the formulae, what each constant comes from, and
+how far off the estimates were.
+"""
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 from ..amounts import Demand, Estimate, Part
 from ..shape import Layer, ModelShape
+from .llama_cpp_compute import compute_on_gpu, compute_on_host
+from .llama_cpp_graph import KV_TYPES, cells, flash_attention, ubatch
 
-#: Bytes per element of the KV cache, by its type: block bytes over block elements.
-KV_TYPES = {
-    "f32": (1, 4), "f16": (1, 2), "bf16": (1, 2), "q8_0": (32, 34), "q5_1": (32, 24), "q5_0": (32, 22),
-    "q4_1": (32, 20), "q4_0": (32, 18), "iq4_nl": (32, 18),
-}  # fmt: skip
-UBATCH = 512
 _MIB = 1 << 20
-#: The process itself: Python, the engine's libraries, the model's vocabulary.
-PROCESS = 150 * _MIB
-#: A GPU's context and kernels.
-GPU_OVERHEAD = {"cuda": 500 * _MIB, "rocm": 500 * _MIB, "metal": 100 * _MIB}
+#: The worker's two processes, Python and the engine's libraries in them; measured.
+PROCESSES = 120 * _MIB
+#: The engine's tables of a vocabulary's tokens, per token; measured.
+PER_TOKEN = 450
+#: What the engine may keep of earlier prompts: the worker's ``PROMPT_CACHE_MIB``. A bound that a busy worker comes to.
+PROMPT_CACHE = 256 * _MIB
+#: Copies of a window's or a recurrence's state that each slot keeps: the worker's ``n_ctx_checkpoints``.
+CHECKPOINTS = 2
+#: A GPU's context, kernels and temporary pool, by backend; see docs/planning.md for the sources.
+GPU_OVERHEAD = {"cuda": 550 * _MIB, "rocm": 550 * _MIB, "metal": 64 * _MIB}
+_GPU_OVERHEAD_ELSE = 400 * _MIB
 
 
 def estimate(backend: str, shape: ModelShape, demand: Demand, split: tuple[int, ...]) -> Estimate:
     """See `rbee_core.planning.memory.estimate`."""
-    where = place_layers(len(shape.layers), split)
-    gpus = [_Sum() for _ in split]
-    host = _Sum(overhead=PROCESS, weights=shape.embedding + shape.other)
+    whole = sum(split) > len(shape.layers)
+    where = places(len(shape.layers), split)
+    flash = flash_attention(backend if split else "cpu", shape, demand.kv_type)
+    host, gpus = _Sum(), [_Sum() for _ in split]
     for layer, gpu in zip(shape.layers, where, strict=True):
         part = host if gpu is None else gpus[gpu]
         part.weights += layer.weights
-        part.kv += _kv(layer, demand)
-    output = host if not split or sum(split) <= len(shape.layers) else gpus[max(i for i, n in enumerate(split) if n)]
-    output.weights += shape.output or (shape.embedding if output is not host and shape.tied else 0)
-    compute = UBATCH * 4 * max(shape.vocab, shape.feed_forward * 3 + shape.hidden * 4)
-    for part in gpus or [host]:
-        part.compute += compute
-        part.overhead += GPU_OVERHEAD.get(backend, 0) if part is not host else 0
-
-    return Estimate(host.part(), tuple(gpu.part() for gpu in gpus))
-
-
-def place_layers(count: int, split: tuple[int, ...]) -> list[int | None]:
-    """Where each layer is: the last ``sum(split)`` of the layers and the output are on the GPUs, in their order."""
-    places: list[int | None] = [gpu for gpu, layers in enumerate(split) for _ in range(layers)]
-    on_host = count + 1 - len(places)
-    return ([None] * on_host + places)[:count]
+        part.kv += cache_bytes(shape, layer, demand)
+    _place_outside(backend, shape, host, gpus, split)
+    recurrent = any(layer.state for layer, gpu in zip(shape.layers, where, strict=True) if gpu is None)
+    host.compute = compute_on_host(shape, demand, flash, split, recurrent) + _outputs(shape, demand)
+    # Which GPU computes for the layers of the host: the first that there is.
+    first = next((number for number, count in enumerate(split) if count), None)
+    for number, part in enumerate(gpus):
+        if split[number]:
+            largest = 0 if whole or number != first else _largest_on_host(shape, where)
+            part.compute = compute_on_gpu(backend, shape, demand, flash, split) + largest
+            part.overhead = GPU_OVERHEAD.get(backend, _GPU_OVERHEAD_ELSE)
+    host.overhead = PROCESSES + PER_TOKEN * shape.vocab + kept_prompts(shape, demand)
+    return Estimate(host.part(), tuple(part.part() for part in gpus), _notes(shape, demand, flash, bool(split)))
 
 
+def places(count: int, split: tuple[int, ...]) -> list[int | None]:
+    """Where each layer is: the output and the last layers are on the GPUs, in the GPUs' order, the others on the host.
+
+    :returns: for each layer the GPU's number in ``split``, or ``None`` for the host.
+    """
+    on_gpus: list[int | None] = [gpu for gpu, layers in enumerate(split) for _ in range(layers)]
+    return ([None] * (count + 1 - len(on_gpus)) + on_gpus)[:count]
+
+
+def cache_bytes(shape: ModelShape, layer: Layer, demand: Demand) -> int:
+    """What one layer keeps of all requests: keys and values of so many cells, or its state."""
+    elements, size = KV_TYPES.get(demand.kv_type, KV_TYPES["f16"])
+    kept = (layer.kv_k + layer.kv_v) * cells(shape, demand, layer.window) * demand.parallel
+    return kept * size // elements + layer.state * demand.parallel
+
+
+@dataclass(slots=True)
 class _Sum:
-    def __init__(self, weights: int = 0, overhead: int = 0) -> None:
-        self.weights, self.kv, self.compute, self.overhead = weights, 0, 0, overhead
+    weights: int = 0
+    kv: int = 0
+    compute: int = 0
+    overhead: int = 0
 
     def part(self) -> Part:
         return Part(self.weights, self.kv, self.compute, self.overhead)
 
 
-def _kv(layer: Layer, demand: Demand) -> int:
-    elements, size = KV_TYPES[demand.kv_type]
-    cells = -(-demand.context // 256) * 256 * demand.parallel
-    if layer.window is not None:
-        cells = min(cells, -(-(layer.window * demand.parallel + UBATCH) // 256) * 256)
-    return (layer.kv_k + layer.kv_v) * cells * size // elements + layer.state * demand.parallel
+def _place_outside(backend: str, shape: ModelShape, host: _Sum, gpus: list[_Sum], split: tuple[int, ...]) -> None:
+    """Weights of no layer: input embeddings stay on the host; the output goes to the last GPU.
+
+    Embeddings that serve as output too are there twice once the output is on a GPU, except where host and GPU share
+    memory: there both see the same pages of the file.
+    """
+    last = next((gpus[number] for number in reversed(range(len(split))) if split[number]), None)
+    if last is None:
+        host.weights += shape.embedding + shape.output + shape.other
+        return
+    shared = backend == "metal" and shape.tied
+    host.weights += 0 if shared else shape.embedding
+    last.weights += shape.output + shape.other + (shape.embedding_matrix if shape.tied else 0)
+
+
+def _largest_on_host(shape: ModelShape, where: list[int | None]) -> int:
+    """The largest matrix of a layer on the host: a GPU gets a copy of it while it computes a long prompt."""
+    on_host = (layer.largest for layer, gpu in zip(shape.layers, where, strict=True) if gpu is None)
+    return max(on_host, default=0)
+
+
+def _outputs(shape: ModelShape, demand: Demand) -> int:
+    """Logits of one token of each request, or a vector of each token of a batch."""
+    if shape.embeds:
+        return 4 * ubatch(shape, demand) * shape.hidden
+    return 4 * demand.parallel * shape.vocab
+
+
+def kept_prompts(shape: ModelShape, demand: Demand) -> int:
+    """Bytes of RAM that come to hold earlier prompts: whole ones, and states that cannot be computed back to."""
+    if shape.embeds:
+        return 0
+    whole = sum(cache_bytes(shape, layer, demand) for layer in shape.layers)
+    elements, size = KV_TYPES.get(demand.kv_type, KV_TYPES["f16"])
+    states = 0
+    for layer in shape.layers:
+        window = min(layer.window or 0, demand.context)
+        states += layer.state + (layer.kv_k + layer.kv_v) * window * size // elements
+    return min(PROMPT_CACHE, whole) + CHECKPOINTS * states * demand.parallel
+
+
+def _notes(shape: ModelShape, demand: Demand, flash: bool, gpus: bool) -> tuple[str, ...]:
+    notes = []
+    if demand.kv_type not in KV_TYPES:
+        notes.append(f"the KV cache type {demand.kv_type} is unknown here; f16 is counted")
+    elif not flash and KV_TYPES[demand.kv_type][0] > 1:
+        notes.append(f"this model has no flash attention there, without which its KV cache cannot be {demand.kv_type}")
+    if gpus:
+        notes.append("what a GPU's driver and kernels take is a cautious figure, not a measured one")
+    if shape.attention == "encoder-decoder":
+        notes.append("models with an encoder and a decoder are estimated roughly")
+    return tuple(notes)
