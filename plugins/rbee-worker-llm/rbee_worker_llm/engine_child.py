@@ -49,8 +49,8 @@ def _params(xllamacpp: Any, config: dict[str, Any], tasks: tuple[str, ...]) -> A
     # Each connection holds one of the listener's threads.
     params.n_threads_http = config["connections"]
     params.cache_ram_mib = config["prompt_cache_mib"]
-    # Of models with sliding windows or recurrent layers each slot keeps copies of its state, to go back to. The engine's
-    # 32 can be gigabytes of RAM; the last two are what a conversation's next turn needs. Plans count these.
+    # Of models with sliding windows or recurrent layers each slot keeps copies of its state, to go back to. The
+    # engine's 32 can be gigabytes of RAM; a conversation's next turn needs the last two. Plans count these.
     params.n_ctx_checkpoints = 2
     params.verbosity = 1  # errors: more would be a few lines per request, and fill a busy server's disk
     params.ui = False
