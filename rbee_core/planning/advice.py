@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 from ..units import human_size
 from .candidates import Candidate, Request, wish_for
 from .memory import Demand
-from .placing import Placement, Site, Wish, place
+from .placing import STEP, Placement, Site, Wish, place
 from .shape import ModelShape
 from .subject import Alternative, Subject
 from .words import named
@@ -55,8 +55,11 @@ def advise(
     if not spots:
         return []
     whole = chosen is not None
-    advice = [*_settings(request, spots, whole), *_smaller(subject.shape, others(), spots, whole)]
-    return advice + ([_more_vram(spots)] if whole else list(_memory(spots, subject.shape)))
+    advice = list(_settings(request, spots, whole))
+    advice += _smaller(subject.shape, others(), spots, whole, settings=bool(advice))
+    if whole:
+        return [*advice, _more_vram(spots)]
+    return [*advice, *_memory(spots, subject.shape, any(item.option for item in advice))]
 
 
 def _spots(subject: Subject, request: Request, found: Sequence[Candidate], chosen: Candidate | None) -> list[_Spot]:
@@ -92,24 +95,31 @@ def _fits(site: Site, wish: Wish, whole: bool) -> Placement | None:
 
 def _settings(request: Request, spots: Sequence[_Spot], whole: bool) -> Iterator[Advice]:
     """What a smaller demand would do, one thing at a time."""
-    for spot in spots:
-        wish, where = spot.wish, _where(spot)
-        if wish.context is not None:
-            smaller = replace(wish, context=None, most_context=wish.context)
-            if (fits := _fits(spot.site, smaller, whole)) is not None:
-                option = f"--context {fits.demand.context}"
-                yield Advice(f"With {option} it fits {where}.", option)
-                break
-    for spot in spots:
-        wish, where = spot.wish, _where(spot)
-        if wish.parallel is not None and wish.parallel > 1:
-            smaller = replace(wish, parallel=None, most_parallel=wish.parallel // 2)
-            if (fits := _fits(spot.site, smaller, whole)) is not None:
+    if request.context is not None:
+        most = [(_largest_context(spot, request.context, whole), spot) for spot in spots]
+        fits, spot = max(most, key=lambda pair: pair[0].demand.context if pair[0] is not None else 0)
+        if fits is not None:
+            option = f"--context {fits.demand.context}"
+            yield Advice(f"With {option} it fits {_where(spot, fits)}.", option)
+    if request.parallel is not None:
+        for spot in spots:
+            smaller = replace(spot.wish, parallel=None, most_parallel=max(1, request.parallel // 2))
+            if request.parallel > 1 and (fits := _fits(spot.site, smaller, whole)) is not None:
                 option = f"--parallel {fits.demand.parallel}"
-                yield Advice(f"With {option} it fits {where}.", option)
+                yield Advice(f"With {option} it fits {_where(spot, fits)}.", option)
                 break
     if request.kv_type is None:
         yield from _kv(spots, whole)
+
+
+def _largest_context(spot: _Spot, asked: int, whole: bool) -> Placement | None:
+    """The placement with the largest context that fits, less than was asked for."""
+    low, high, best = 1, (asked - 1) // STEP, None
+    while low <= high:
+        middle = (low + high) // 2
+        fits = _fits(spot.site, replace(spot.wish, context=middle * STEP), whole)
+        low, high, best = (middle + 1, high, fits) if fits is not None else (low, middle - 1, best)
+    return best
 
 
 def _kv(spots: Sequence[_Spot], whole: bool) -> Iterator[Advice]:
@@ -118,27 +128,30 @@ def _kv(spots: Sequence[_Spot], whole: bool) -> Iterator[Advice]:
             recipe = spot.candidate.recipe
             if recipe is None or kv_type not in recipe.capabilities.kv_types:
                 continue
-            if _fits(spot.site, replace(spot.wish, kv_type=kv_type), whole) is not None:
+            if (fits := _fits(spot.site, replace(spot.wish, kv_type=kv_type), whole)) is not None:
                 option = f"--kv-type {kv_type}"
-                yield Advice(f"With {option}, a KV cache stored in fewer bits, it fits {_where(spot)}.", option)
+                yield Advice(f"With {option}, a KV cache stored in fewer bits, it fits {_where(spot, fits)}.", option)
                 return
 
 
 # --- other versions -------------------------------------------------------------------------------------------------
 
 
-def _smaller(shape: ModelShape, others: Sequence[Alternative], spots: Sequence[_Spot], whole: bool) -> Iterator[Advice]:
-    """The largest of the smaller versions that fits; if none does, that, and what the smallest would need."""
+def _smaller(
+    shape: ModelShape, others: Sequence[Alternative], spots: Sequence[_Spot], whole: bool, *, settings: bool
+) -> Iterator[Advice]:
+    """The largest of the smaller versions that fits; if none does, what the smallest would need.
+
+    :param settings: whether other settings would do: then what does not fit either is of no interest.
+    """
     smaller = sorted((other for other in others if other.size < shape.size), key=lambda other: -other.size)
     for other in smaller:
         for spot in spots:
             site = replace(spot.site, shape=scaled(shape, other.size))
             if (fits := _fits(site, spot.wish, whole)) is not None:
-                part = "" if fits.whole else f", {sum(fits.split)} of its {site.units} layers on the GPU"
-                what = f" ({human_size(other.size)})"
-                yield Advice(f"{other.ref}{what} fits {_where(spot)}{part}.", other.ref)
+                yield Advice(f"{other.ref} ({human_size(other.size)}) fits {_where(spot, fits)}.", other.ref)
                 return
-    if smaller:
+    if smaller and not settings:
         last = smaller[-1]
         needed = human_size(_needed(replace(spots[0].site, shape=scaled(shape, last.size)), spots[0].wish.least()))
         what = "would not fit on the GPU either" if whole else "does not fit either"
@@ -181,8 +194,8 @@ def _more_vram(spots: Sequence[_Spot]) -> Advice:
     return Advice(f"{text}: {human_size(more)} more than {named(gpus)} can give{what}.")
 
 
-def _memory(spots: Sequence[_Spot], shape: ModelShape) -> Iterator[Advice]:
-    """What has to be freed, if that is possible; else what machine it takes, and what this one is good for."""
+def _memory(spots: Sequence[_Spot], shape: ModelShape, solved: bool) -> Iterator[Advice]:
+    """What has to be freed, if that is possible; else what this machine is good for, if nothing better was found."""
     shortages = [(spot, spot.candidate.shortage) for spot in spots if spot.candidate.shortage is not None]
     for spot, shortage in sorted(shortages, key=lambda pair: pair[1].lacking if pair[1] else 0):
         budgets = spot.site.gpus if shortage is not None and shortage.memory == "vram" else (spot.site.host,)
@@ -196,7 +209,7 @@ def _memory(spots: Sequence[_Spot], shape: ModelShape) -> Iterator[Advice]:
             return
     room = _room(spots[0].site)
     billions = room / _BYTES_PER_PARAMETER / 1e9
-    if shape.parameters > 1e9 > 0 and billions >= 1:
+    if not solved and shape.parameters > 1e9 and billions >= 1:
         yield Advice(f"As a rule of thumb, models of up to {billions:.0f} billion parameters in 4 bits run here.")
 
 
@@ -208,6 +221,10 @@ def _needed(site: Site, demand: Demand) -> int:
     return sum(part.total for part in needed.gpus)
 
 
-def _where(spot: _Spot) -> str:
+def _where(spot: _Spot, fits: Placement) -> str:
     gpus = spot.site.gpus
-    return f"on {named(gpus)}" if gpus else "in the memory of this machine"
+    if not gpus:
+        return "in the memory of this machine"
+    if not fits.whole:
+        return f"with {sum(fits.split)} of {fits.site.units} layers on {named(gpus)}"
+    return f"wholly on {named(gpus)}" if spot.site.partial else f"on {named(gpus)}"

@@ -188,7 +188,7 @@ def _notes(subject: Subject, found: Sequence[Candidate], chosen: Candidate | Non
             )
     if chosen is not None and chosen.feature == "cpu":
         unused = [candidate for candidate in found if candidate.devices and candidate.feature != "cpu"]
-        notes += [f"{candidate.device} is not used: {candidate.reason}." for candidate in unused]
+        notes += [f"{candidate.device} is not used: {candidate.reason}" for candidate in unused]
     if not subject.downloaded and subject.download:
         notes.append(f"{human_size(subject.download)} have to be fetched first.")
     return list(dict.fromkeys(_sentence(note) for note in notes))

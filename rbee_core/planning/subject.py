@@ -126,7 +126,8 @@ def _from_vendor(models: ModelProvisioner, ref: ModelRef, job: Job) -> Subject:
     job.emit("plan_headers", f"Read {reader.fetched} bytes of headers.", level=Level.DEBUG, bytes=reader.fetched)
     kind = shape.format if shape is not None else ""
     others = _alternatives(manifest.metadata)
-    return Subject(str(ref), kind, shape, False, manifest.size, alternatives=others, notes=notes)
+    download = 0 if ref.scheme == "file" else manifest.size  # what is on this machine is linked, or copied
+    return Subject(str(ref), kind, shape, False, download, alternatives=others, notes=notes)
 
 
 def _shape(

@@ -74,7 +74,7 @@ wishes = st.builds(
     most_parallel=st.integers(1, 8),
 )
 shapes = st.builds(
-    shape, st.integers(1, 40), st.integers(1, 600).map(lambda count: count * 10**6), st.integers(0, 4096)
+    shape, st.integers(3, 40), st.integers(1, 600).map(lambda count: count * 10**6), st.integers(0, 4096)
 )
 sites = st.builds(site, shapes, st.lists(memories, max_size=4), memories, partial=st.booleans(), unified=st.booleans())
 
