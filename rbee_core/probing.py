@@ -62,9 +62,9 @@ def cpu_list(text: str | None) -> list[int]:
     """The processors that a list such as ``0-3,8`` names, in its order; empty when it is malformed."""
     found: list[int] = []
     for part in (text or "").strip().split(","):
-        first, _, last = part.partition("-")
+        first, dash, last = part.partition("-")
         low = to_count(first)
-        high = to_count(last) if last else low
+        high = to_count(last) if dash else low
         if low is None or high is None or not low <= high < _MOST_PROCESSORS or len(found) > _MOST_PROCESSORS:
             return []
         found += range(low, high + 1)

@@ -197,20 +197,20 @@ def parallel_jobs(each: int, memory: int | None = None) -> int:
 
     :param each: bytes that one of them takes.
     """
+    from ..cgroups import cpu_limit
+
     cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    cores = min(cores, cpu_limit(Path("/")) or cores)
     return max(1, min(cores, (free_memory() if memory is None else memory) // max(each, 1)))
 
 
 def free_memory() -> int:
-    """Bytes of memory that new processes could use; in a container what its limit leaves."""
+    """Bytes of memory that new processes could use; in a container what its limits leave."""
     import psutil
 
-    from ..probing import read_count
+    from ..cgroups import memory_limits
 
-    free = int(psutil.virtual_memory().available)
-    group = Path("/sys/fs/cgroup")
-    limit, used = read_count(group / "memory.max"), read_count(group / "memory.current")
-    return free if limit is None or used is None else max(0, min(free, limit - used))
+    return min(int(psutil.virtual_memory().available), *(group.free for group in memory_limits(Path("/"))), 1 << 62)
 
 
 def _failed(needs: Needs, toolkit: Toolkit | None, findings: _Findings) -> RbeeError:

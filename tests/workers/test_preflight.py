@@ -182,9 +182,14 @@ def test_a_backend_judges_for_itself_too(machine: Machine) -> None:
     assert "toolkit is not blessed" in machine.problems(needs, TPU_PATH=str(root))
 
 
-@pytest.mark.parametrize(("memory", "jobs"), [(0, 1), (999, 1), (2500, 2), (1 << 40, 8)])
-def test_each_compiler_has_its_memory(monkeypatch: pytest.MonkeyPatch, memory: int, jobs: int) -> None:
+@pytest.mark.parametrize(
+    ("memory", "quota", "jobs"), [(0, None, 1), (999, None, 1), (2500, None, 2), (1 << 40, None, 8), (1 << 40, 3, 3)]
+)
+def test_each_compiler_has_its_memory(
+    monkeypatch: pytest.MonkeyPatch, memory: int, quota: int | None, jobs: int
+) -> None:
     monkeypatch.setattr(f"{MINE}.os.sched_getaffinity", lambda pid: set(range(8)), raising=False)
+    monkeypatch.setattr("rbee_core.cgroups.cpu_limit", lambda root: quota)
     assert parallel_jobs(1000, memory) == jobs
 
 

@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterable
 from pathlib import Path
 
+from rbee_core.cgroups import cpu_limit
 from rbee_core.probing import Host, cpu_list, read_table, read_text, tidy
 
 from . import isa, topology
-from .cgroups import cpu_limit
 from .processor import Processor
 
 #: Lines of ``/proc/cpuinfo`` that name the processor, or else the board, the best first.

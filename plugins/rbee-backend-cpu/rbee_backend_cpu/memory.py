@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
+from rbee_core.cgroups import memory_limits
 from rbee_core.probing import Host, cpu_list, mac_memory_free, read_kibibytes, read_table, sysctl, to_count
 
 from . import topology
-from .cgroups import memory_limits
 
 
 def memory(host: Host) -> tuple[int, int]:

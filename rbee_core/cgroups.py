@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 
-from rbee_core.probing import read_count, read_table, read_text, to_count
+from .probing import read_count, read_table, read_text, to_count
 
 
 @dataclass(frozen=True, slots=True)
