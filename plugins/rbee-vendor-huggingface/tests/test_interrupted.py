@@ -112,7 +112,8 @@ def test_three_at_once_cost_one_transfer(rbee: RbeeHome, hub: FakeHub) -> None:
         answers = [process.communicate(timeout=100) for process in three]
         assert [process.returncode for process in three] == [0, 0, 0], answers
         assert len({stdout for stdout, _stderr in answers}) == 1
-        assert len(data) <= proxy.bytes_sent < 1.2 * len(data)
+        # Two transfers would be twice as much; one is a little more than once, where a slow connection's tail is shared.
+        assert len(data) <= proxy.bytes_sent < 1.7 * len(data)
 
 
 def test_wrong_bytes_of_the_right_size_are_not_published(rbee: RbeeHome, hub: FakeHub) -> None:
