@@ -189,7 +189,7 @@ def _check_room(needs: Needs, dest: Path, env: Mapping[str, str], findings: _Fin
         findings.lacks(f"{human_size(needs.memory)} of free memory are needed, there are {human_size(memory)}")
     jobs = parallel_jobs(needs.memory, memory)
     findings.env |= {name: str(jobs) for name in _JOBS if name not in env}
-    findings.found["jobs"] = str(jobs)
+    findings.found["jobs"] = next((env[name] for name in _JOBS if env.get(name)), str(jobs))
 
 
 def parallel_jobs(each: int, memory: int | None = None) -> int:
