@@ -121,13 +121,14 @@ def _may_use(path: Path) -> bool:
     return os.access(path, os.R_OK | os.W_OK)
 
 
-_ARCHITECTURES = {"amd64": "x86_64", "x64": "x86_64", "arm64": "aarch64", "armv8l": "aarch64"}
+#: What systems call an architecture → what recipes call it.
+ARCHITECTURES = {"amd64": "x86_64", "x64": "x86_64", "arm64": "aarch64", "armv8l": "aarch64"}
 
 
 def machine_architecture() -> str:
     """This machine's, as recipes spell it: ``x86_64``, ``aarch64``."""
     name = platform.machine().lower()
-    return _ARCHITECTURES.get(name, name) or "unknown"
+    return ARCHITECTURES.get(name, name) or "unknown"
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,18 +2,17 @@
 
 from __future__ import annotations
 
-import platform
 import sys
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from ..errors import UsageError
+from ..probing import ARCHITECTURES, machine_architecture
 
 if TYPE_CHECKING:
     from ..config import Config
 
 _PLATFORMS = {"darwin": "macos", "win32": "windows", "cygwin": "windows"}
-_ARCHITECTURES = {"amd64": "x86_64", "x64": "x86_64", "arm64": "aarch64", "armv8l": "aarch64"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,11 +39,10 @@ def this_machine(config: Config) -> Machine:
         raise UsageError(
             f"RBEE_FORCE_PLATFORM={forced!r} is not valid", "Write it as platform/architecture, such as linux/x86_64."
         )
-    return Machine(_PLATFORMS.get(system, system), _ARCHITECTURES.get(architecture, architecture))
+    return Machine(_PLATFORMS.get(system, system), ARCHITECTURES.get(architecture, architecture))
 
 
 def detected_machine() -> Machine:
     """The machine this process runs on."""
     system = _PLATFORMS.get(sys.platform, sys.platform.rstrip("0123456789"))
-    architecture = platform.machine().lower()
-    return Machine(system, _ARCHITECTURES.get(architecture, architecture))
+    return Machine(system, machine_architecture())
