@@ -71,5 +71,7 @@ class Holed(bytes):
         if not isinstance(key, slice):
             return super().__getitem__(key)
         start, stop, _step = key.indices(self.size)
+        if stop - start > 64 << 20:
+            raise AssertionError("somebody asks for the weights")
         found = super().__getitem__(slice(start, stop))
         return found + b"\0" * (stop - start - len(found))
