@@ -47,6 +47,8 @@ class ToolkitSpec:
     :param version: a pattern whose group is the version, in what the compiler prints with ``--version``.
     :param files: what has to be in its folder: glob patterns of which one must match -> what that is.
     :param targets: arguments that make the compiler list the GPUs it compiles for, one ``sm_90`` a line.
+    :param root: arguments that make the compiler tell its folder, and a pattern whose group is the folder: a program on
+        PATH may be a script that starts another, and that other's folder is what the build gets.
     :param host_limits: a file of it, and for each kind of host compiler a pattern of the newest major version it takes
         (``gcc``), or of the first that it does not (``clang``).
     :param package: what `distributions` calls it.
@@ -59,6 +61,7 @@ class ToolkitSpec:
     version: str
     files: Mapping[tuple[str, ...], str] = field(default_factory=dict)
     targets: tuple[str, ...] = ()
+    root: tuple[tuple[str, ...], str] | None = None
     host_limits: tuple[str, Mapping[str, str]] | None = None
     compiler_variable: str | None = None
     package: str = ""
@@ -157,7 +160,7 @@ def find_toolkit(spec: ToolkitSpec, env: Mapping[str, str]) -> Toolkit | None:
         if status != 0 or match is None:
             continue
         targets = _targets(candidate, spec)
-        return Toolkit(_root(candidate, usual), Program(str(candidate), parse_version(match[1])), targets)
+        return Toolkit(_root(candidate, spec), Program(str(candidate), parse_version(match[1])), targets)
     return None
 
 
@@ -168,9 +171,12 @@ def _targets(compiler: Path, spec: ToolkitSpec) -> frozenset[str]:
     return frozenset(output.split()) if status == 0 else frozenset()
 
 
-def _root(compiler: Path, usual: list[Path]) -> Path:
-    """The folder that a compiler belongs to; one on PATH may be a script that starts another."""
-    for base in (compiler.parent.parent, compiler.resolve().parent.parent):
-        if (base / "include").is_dir() and base != Path("/usr/local"):
-            return base
-    return next(iter(usual), compiler.resolve().parent.parent)
+def _root(compiler: Path, spec: ToolkitSpec) -> Path:
+    """The folder that a compiler belongs to: by its own word, else the one that its program is in."""
+    if spec.root is not None:
+        arguments, pattern = spec.root
+        match = re.search(pattern, ask_tool([str(compiler), *arguments], LIMIT)[1])
+        if match is not None and Path(match[1].strip()).is_dir():
+            return Path(match[1].strip()).resolve()
+    own = compiler.parent.parent
+    return own if (own / "include").is_dir() else compiler.resolve().parent.parent

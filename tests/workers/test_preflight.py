@@ -34,6 +34,7 @@ class Machine:
             version=r"release (\d+\.\d+)",
             files={("include/blas.h", "include/*/blas.h"): "its BLAS (blas.h)"},
             targets=("--list",),
+            root=(("--where",), r"in (\S+)"),
             host_limits=("include/limits.h", {"gcc": r"__GNUC__ > (\d+)", "clang": r"__clang_major__ >= (\d+)"}),
             package="cuda",
         )
@@ -55,7 +56,10 @@ class Machine:
     def give_toolkit(self, version: str = "12.8", *, folder: Path | None = None, blas: bool = True) -> Path:
         """A toolkit that takes GCC up to 14 and Clang up to 19, and compiles for t1 and t2."""
         root = folder or self.toolkit
-        say = f'case "$1" in --version) echo "tpu tools, release {version}, V1";; --list) echo t1; echo t2;; esac'
+        cases = (
+            f'--version) echo "tpu tools, release {version}, V1";; --list) echo t1; echo t2;; --where) echo in {root};;'
+        )
+        say = f'case "$1" in {cases} esac'
         self.program("tpucc", say, root / "bin")
         (root / "include").mkdir(exist_ok=True)
         (root / "include/limits.h").write_text("#if __GNUC__ > 14\n#endif\n#if (__clang_major__ >= 20)\n#endif\n")
