@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 
 from .amounts import Demand, Estimate, Part
 from .engines import guess, llama_cpp, pytorch
@@ -11,13 +11,21 @@ from .shape import ModelShape
 __all__ = ["Demand", "Estimate", "Part", "estimate"]
 
 
-def estimate(engine: str, backend: str, shape: ModelShape, demand: Demand, split: Sequence[int] = ()) -> Estimate:
+def estimate(
+    engine: str,
+    backend: str,
+    shape: ModelShape,
+    demand: Demand,
+    split: Sequence[int] = (),
+    features: Collection[str] = (),
+) -> Estimate:
     """What a run needs.
 
     :param engine: ``llama.cpp`` or ``pytorch`` (a recipe's capabilities); of any other a cautious guess is made.
     :param backend: ``cpu``, ``cuda``, ``rocm``, ``metal``.
     :param split: layers on each GPU, in the GPUs' order; the output counts as one more layer, as in llama.cpp's
         ``n_gpu_layers``: with it ``sum(split) == len(shape.layers) + 1`` is all of the model. Empty: all on the host.
+    :param features: of the device that computes (`Device.features`): some decide the type that is computed in.
     :raises ValueError: a number that cannot be: a context below 1, more layers than there are.
     """
     if demand.context < 1 or demand.parallel < 1:
@@ -27,5 +35,5 @@ def estimate(engine: str, backend: str, shape: ModelShape, demand: Demand, split
     if engine == "llama.cpp":
         return llama_cpp.estimate(backend, shape, demand, tuple(split))
     if engine == "pytorch":
-        return pytorch.estimate(backend, shape, demand, tuple(split))
+        return pytorch.estimate(backend, shape, demand, tuple(split), features)
     return guess.estimate(backend, shape, demand, tuple(split))

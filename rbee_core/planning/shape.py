@@ -46,12 +46,13 @@ class ModelShape:
 
     ``embedding``, ``output``, ``other``: bytes of the weights outside the layers: the input embeddings, what turns the
     last layer's result into logits (without a matrix when the embeddings serve, ``tied``; theirs is
-    ``embedding_matrix``), the rest. ``size`` is all of it. ``unused``:
-    bytes, of no layer, that engines do not load unless asked to (heads that guess further tokens); part of ``size``.
+    ``embedding_matrix``), the rest. ``size`` is all of it. ``unused``: bytes, of no layer, that engines do not load
+    unless asked to (heads that guess further tokens); part of ``size``.
+
     ``attention``: ``causal``, ``encoder`` (nothing is cached) or ``encoder-decoder``. ``embeds``: it makes vectors, not
-    text. ``stream``: elements per token of
-    intermediate results outside the layers. ``dtypes``: elements by the type they are stored in. ``key_length`` and
-    ``value_length`` are those of a head. ``exact`` is false where sizes were guessed; ``notes`` say what is unknown.
+    text. ``stream``: elements per token of intermediate results outside the layers. ``dtypes``: elements by the type
+    they are stored in; ``computed_as``: the type its makers say it is computed in. ``key_length`` and ``value_length``
+    are those of a head. ``exact`` is false where sizes were guessed; ``notes`` say what is unknown.
     """
 
     format: str
@@ -84,6 +85,7 @@ class ModelShape:
     value_length: int = 0
     dtypes: Mapping[str, int] = field(default_factory=dict)
     embedding_matrix: int = 0
+    computed_as: str | None = None
 
 
 def read_shape(open_range: OpenRange, files: Sequence[ModelFile]) -> ModelShape:
@@ -94,11 +96,18 @@ def read_shape(open_range: OpenRange, files: Sequence[ModelFile]) -> ModelShape:
     :raises BadHeader: a header is damaged or hostile.
     :raises RbeeError: what ``open_range`` raises.
     """
-    from .shape_files import guess_shape, model_files
+    from .shape_files import NoPartsError, guess_shape, model_files
     from .shape_gguf import read_gguf_shape
     from .shape_hf import read_hf_shape
 
     chosen = model_files(files)
-    read = {"gguf": read_gguf_shape, "safetensors": read_hf_shape}.get(chosen.format)
-    found = read(open_range, chosen) if read is not None else None
-    return found if found is not None else guess_shape(chosen)
+    try:
+        if chosen.format == "gguf":
+            return read_gguf_shape(open_range, chosen)
+        if chosen.format in ("safetensors", "pytorch"):
+            return read_hf_shape(open_range, chosen)
+    except NoPartsError:
+        return guess_shape(
+            chosen, "its source gives no parts of files: its size is all that is known before a download"
+        )
+    return guess_shape(chosen)

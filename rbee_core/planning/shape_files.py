@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from pathlib import PurePosixPath
 
 from ..models.metadata import UNKNOWN_SIZE, BadHeader, RangedSource, group_parts, is_gguf_name, is_projector_name
+from ..models.metadata.ranged import FIRST_PART
 from .shape import Layer, ModelFile, ModelShape, OpenRange
 
 _PYTORCH = {".bin", ".pt", ".pth"}
@@ -57,18 +58,25 @@ def model_files(files: Sequence[ModelFile]) -> Chosen:
     return Chosen("other", tuple(names), sizes)
 
 
-def source(open_range: OpenRange, chosen: Chosen, name: str) -> tuple[RangedSource, int] | None:
-    """A file to read a header from, and its length; ``None`` where it cannot be read in parts."""
-    size = chosen.sizes.get(name)
-    first = open_range(name, 0, 8)
-    if first is None:
-        return None
+class NoPartsError(Exception):
+    """A file's source cannot give parts of it."""
+
+
+def source(open_range: OpenRange, chosen: Chosen, name: str, first: int = FIRST_PART) -> tuple[RangedSource, int]:
+    """A file to read a header from, and its length; ``first`` bytes are asked for at first.
+
+    :raises NoPartsError: (while reading) it cannot be read in parts.
+    """
 
     def read_part(start: int, length: int) -> bytes:
-        return open_range(name, start, length) or b""
+        data = open_range(name, start, length)
+        if data is None:
+            raise NoPartsError(name)
+        return data
 
+    size = chosen.sizes.get(name)
     length = UNKNOWN_SIZE if size is None else size
-    return RangedSource(read_part, length), length
+    return RangedSource(read_part, length, first), length
 
 
 def guess_shape(chosen: Chosen, *notes: str) -> ModelShape:

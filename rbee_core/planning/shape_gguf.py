@@ -6,7 +6,7 @@ import re
 from collections.abc import Iterable
 from dataclasses import replace
 
-from ..models.metadata import BadHeader, GgufHeader, GgufTensor, read_gguf_from
+from ..models.metadata import BadHeader, GgufHeader, GgufTensor, is_cut, read_gguf_from
 from ..models.metadata.quant import TENSOR_TYPES, file_type_name, main_type_name, quant_label
 from .gguf_caches import NO_CACHE, cache_of
 from .gguf_hparams import Hparams
@@ -24,18 +24,19 @@ _NO_POOLING = (0, 4)
 _MAX_LAYERS = 512  # llama.cpp's LLAMA_MAX_LAYERS
 
 
-def read_gguf_shape(open_range: OpenRange, chosen: Chosen) -> ModelShape | None:
-    """The shape of a GGUF model, from the headers of all its parts; ``None`` where they cannot be read in parts.
+def read_gguf_shape(open_range: OpenRange, chosen: Chosen) -> ModelShape:
+    """The shape of a GGUF model, from the headers of all its parts.
+
+    Of a file that was cut by bytes only the first part has a header, which covers all of them.
 
     :raises BadHeader: a header is damaged or hostile.
+    :raises NoPartsError: they cannot be read in parts.
     """
-    headers = []
-    for name in chosen.parts:
-        found = source(open_range, chosen, name)
-        if found is None:
-            return None
-        headers.append(read_gguf_from(*found, tensors=True))
-    return _shape(headers, chosen)
+    if any(is_cut(name) for name in chosen.parts):
+        # The header may go on in the next part; as a rule it does not.
+        whole = replace(chosen, sizes={**chosen.sizes, chosen.parts[0]: None})
+        return _shape([read_gguf_from(*source(open_range, whole, chosen.parts[0]), tensors=True)], chosen)
+    return _shape([read_gguf_from(*source(open_range, chosen, name), tensors=True) for name in chosen.parts], chosen)
 
 
 def _shape(headers: list[GgufHeader], chosen: Chosen) -> ModelShape:
@@ -122,6 +123,9 @@ def _notes(chosen: Chosen, tensors: list[GgufTensor]) -> tuple[str, ...]:
     notes = [f"{chosen.missing} of its parts are missing"] if chosen.missing else []
     if unknown := sum(tensor.size < 0 for tensor in tensors):
         notes.append(f"{unknown} tensors are of a type unknown here")
+    sizes = [chosen.sizes.get(name) for name in chosen.parts]
+    if None not in sizes and sum(tensor.size for tensor in tensors) > chosen.size:
+        notes.append("its tensors have more bytes than its files: they are cut short or damaged")
     return tuple(notes)
 
 

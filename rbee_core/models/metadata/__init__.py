@@ -8,7 +8,14 @@ from .hf_config import HfConfig, read_config
 from .quant import quant_label
 from .ranged import RangedSource
 from .reading import UNKNOWN_SIZE, BadHeader
-from .safetensors import SafetensorsHeader, read_index, read_safetensors
+from .safetensors import (
+    SafetensorsHeader,
+    SafetensorsTensor,
+    parse_index,
+    read_index,
+    read_safetensors,
+    read_safetensors_from,
+)
 
 __all__ = [
     "UNKNOWN_SIZE",
@@ -19,15 +26,18 @@ __all__ = [
     "HfConfig",
     "RangedSource",
     "SafetensorsHeader",
+    "SafetensorsTensor",
     "describe",
     "group_parts",
     "is_cut",
     "is_gguf_name",
     "is_projector_name",
+    "parse_index",
     "quant_label",
     "read_config",
     "read_gguf",
     "read_gguf_from",
     "read_index",
     "read_safetensors",
+    "read_safetensors_from",
 ]

@@ -48,7 +48,7 @@ def read_config(folder: Path) -> HfConfig:
     :raises BadHeader: ``config.json`` is missing, too large, or not a JSON object.
     """
     config = read_json(folder / "config.json", MAX_CONFIG)
-    nested: dict[str, Any] = next((config[key] for key in _NESTED if isinstance(config.get(key), dict)), {})
+    nested = language_part(config)
     quantization, packed = _quantization(config.get("quantization_config") or nested.get("quantization_config"))
     try:
         tokenizer = read_json(folder / "tokenizer_config.json", MAX_CONFIG)
@@ -63,6 +63,11 @@ def read_config(folder: Path) -> HfConfig:
         packed=packed,
         chat_template=bool(tokenizer.get("chat_template")) or (folder / "chat_template.jinja").is_file(),
     )
+
+
+def language_part(config: dict[str, Any]) -> dict[str, Any]:
+    """Of a model of several kinds of input what concerns its language part; empty where there are no such parts."""
+    return next((config[key] for key in _NESTED if isinstance(config.get(key), dict)), {})
 
 
 def architecture_name(found: Any) -> str | None:

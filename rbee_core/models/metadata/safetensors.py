@@ -12,7 +12,7 @@ from typing import Any, TypeGuard
 
 from ...errors import RbeeError
 from ...names import check_name
-from .reading import BadHeader, open_plain, parse_object, read_json
+from .reading import UNKNOWN_SIZE, BadHeader, Source, open_plain, parse_object, read_json
 
 #: The format's own limit, in bytes.
 MAX_HEADER = 100_000_000
@@ -26,13 +26,27 @@ _BITS = {
 }  # fmt: skip
 
 
+@dataclass(frozen=True, slots=True)
+class SafetensorsTensor:
+    """One tensor: its name, dtype and shape, and its bytes in the file."""
+
+    name: str
+    dtype: str
+    shape: tuple[int, ...]
+    size: int
+
+
 @dataclass(slots=True)
 class SafetensorsHeader:
-    """What a safetensors file holds: how many elements, and how many of each dtype; and what it says of itself."""
+    """What a safetensors file holds: how many elements, and how many of each dtype; and what it says of itself.
+
+    ``infos`` describes every tensor, where that was asked.
+    """
 
     parameters: int = 0
     dtypes: dict[str, int] = field(default_factory=dict)
     metadata: dict[str, str] = field(default_factory=dict)
+    infos: list[SafetensorsTensor] = field(default_factory=list)
 
     @property
     def dtype(self) -> str | None:
@@ -40,27 +54,42 @@ class SafetensorsHeader:
         return max(self.dtypes, key=lambda name: self.dtypes[name]) if self.dtypes else None
 
 
-def read_safetensors(path: Path) -> SafetensorsHeader:
+def read_safetensors(path: Path, *, tensors: bool = False) -> SafetensorsHeader:
     """Read a file's header; the tensors are not looked at, only that their bytes are there.
 
+    :param tensors: describe every tensor in ``infos`` too.
     :raises BadHeader: it is no safetensors file, or cut short, or contradicts itself.
     """
     with open_plain(path) as (file, size):
-        raw = file.read(8)
-        length = int.from_bytes(raw, "little")
-        if len(raw) < 8 or not 2 <= length <= size - 8:
-            raise BadHeader("it is not a safetensors file, or cut short")
-        if length > MAX_HEADER:
-            raise BadHeader(f"its header has {length} bytes, more than the {MAX_HEADER} there may be")
-        data = b""
-        while len(data) < length and (part := file.read(length - len(data))):
-            data += part
+        return read_safetensors_from(file, size, tensors=tensors)
+
+
+def read_safetensors_from(source: Source, size: int, *, tensors: bool = False) -> SafetensorsHeader:
+    """As `read_safetensors`, from the beginning of anything that can be read.
+
+    :param size: the file's length in bytes; `UNKNOWN_SIZE` where nobody knows it.
+    """
+    raw = _take(source, 8)
+    length = int.from_bytes(raw, "little")
+    if len(raw) < 8 or not 2 <= length <= size - 8:
+        raise BadHeader("it is not a safetensors file, or cut short")
+    if length > MAX_HEADER:
+        raise BadHeader(f"its header has {length} bytes, more than the {MAX_HEADER} there may be")
+    data = _take(source, length)
     if not data.startswith(b"{"):
         raise BadHeader("it is not a safetensors file: its header is not JSON")
-    return _parse(parse_object(data), size - 8 - length)
+    return _parse(parse_object(data), None if size == UNKNOWN_SIZE else size - 8 - length, tensors)
 
 
-def _parse(found: dict[str, Any], room: int) -> SafetensorsHeader:
+def _take(source: Source, count: int) -> bytes:
+    parts = []
+    while count > 0 and (part := source.read(count)):
+        parts.append(part)
+        count -= len(part)
+    return b"".join(parts)
+
+
+def _parse(found: dict[str, Any], room: int | None, tensors: bool) -> SafetensorsHeader:
     header = SafetensorsHeader()
     metadata = found.pop("__metadata__", {})
     if isinstance(metadata, dict):
@@ -73,6 +102,8 @@ def _parse(found: dict[str, Any], room: int) -> SafetensorsHeader:
         spans.append((begin, end))
         header.parameters += elements
         header.dtypes[dtype] = header.dtypes.get(dtype, 0) + elements
+        if tensors:
+            header.infos.append(SafetensorsTensor(name, dtype, tuple(tensor["shape"]), end - begin))
     if header.parameters > MAX_PARAMETERS:
         raise BadHeader("its tensors are larger than any can be")
     at = 0
@@ -80,7 +111,7 @@ def _parse(found: dict[str, Any], room: int) -> SafetensorsHeader:
         if begin != at:
             raise BadHeader("its tensors overlap or leave holes")
         at = end
-    if at != room:
+    if room is not None and at != room:
         raise BadHeader(f"its tensors have {at} bytes and the file has room for {room}: it is cut short or damaged")
     return header
 
@@ -115,7 +146,12 @@ def read_index(path: Path) -> list[str]:
 
     :raises BadHeader: it has no ``weight_map``, or a shard's name leaves the folder.
     """
-    weights = read_json(path, MAX_INDEX).get("weight_map")
+    return parse_index(read_json(path, MAX_INDEX))
+
+
+def parse_index(index: dict[str, Any]) -> list[str]:
+    """As `read_index`, of what the file says."""
+    weights = index.get("weight_map")
     if not isinstance(weights, dict) or not weights:
         raise BadHeader("it has no weight_map")
     names = set()
