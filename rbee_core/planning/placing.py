@@ -162,11 +162,10 @@ def place(site: Site, wish: Wish) -> Placement | Shortage:
         if found is not None:
             return _largest(found, least, most, lambda demand: _whole(site, demand))
     if site.partial and site.gpus:
-        for parallel in wish.parallels():
-            found = _partly(site, wish.demand(least, parallel))
-            if found is not None:
-                count = sum(found.split)
-                return _largest(found, least, most, lambda demand, count=count: _with(site, demand, count))  # type: ignore[misc]
+        found = _partly(site, wish.least())
+        if found is not None:
+            count = sum(found.split)
+            return _largest(found, least, most, lambda demand: _with(site, demand, count))
     return _shortage(site, wish.least())
 
 

@@ -1,0 +1,193 @@
+"""What is chosen, and why the rest is not: constraints, reasons, order."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from rbee_core.config import Config
+from rbee_core.errors import RbeeError, UsageError
+from rbee_core.planning.candidates import Request
+from rbee_core.planning.plan import Plan
+from rbee_core.rbee import Rbee
+from rbee_core.testing.machines import load
+from rbee_core.workers.runtime import StartOptions
+
+from .models import make_model, plan_for
+
+
+def reasons(plan: Plan) -> dict[tuple[str, str | None], str]:
+    """Worker and device -> why."""
+    return {(candidate.variant, candidate.device): candidate.reason for candidate in plan.candidates}
+
+
+def test_the_chosen_values_are_what_the_worker_is_started_with(shelf: Path, tmp_path: Path) -> None:
+    plan = plan_for("2x-rtx3090", tmp_path, make_model(shelf, "70B"), default_parallel=4)
+    options = plan.start_options(StartOptions(port=1234))
+    chosen = plan.wire()["chosen"]
+    assert options.port == 1234
+    assert [device.id for device in options.devices] == chosen["devices"] == ["GPU-0", "GPU-1"]
+    assert options.gpu_layers == chosen["gpuLayers"] == sum(options.tensor_split) == 81
+    assert list(options.tensor_split) == chosen["tensorSplit"]
+    assert (options.context, options.parallel) == (chosen["contextLength"], chosen["parallel"])
+    assert (options.context or 0) >= 4096
+    on_cpu = plan_for("vps-8gb", tmp_path, make_model(shelf, "2.6B")).start_options(StartOptions())
+    assert (on_cpu.gpu_layers, on_cpu.tensor_split, on_cpu.devices[0].id) == (None, (), "CPU-0")
+
+
+@pytest.mark.parametrize(
+    ("request_", "chosen"),
+    [
+        ({}, "GPU-0"),
+        ({"backend": "CPU"}, "CPU-0"),
+        ({"device": "gpu-1"}, "GPU-1"),
+        ({"device": "GPU-1,GPU-0"}, "GPU-0,GPU-1"),
+        ({"device": "CPU-0"}, "CPU-0"),
+        ({"context": 100_000, "kv_type": "f32"}, "GPU-0,GPU-1"),
+    ],
+)
+def test_constraints_are_kept(request_: dict[str, Any], chosen: str, shelf: Path, tmp_path: Path) -> None:
+    plan = plan_for("2x-rtx3090", tmp_path, make_model(shelf, "8B"), **request_)
+    assert plan.chosen is not None
+    assert plan.chosen.device == chosen
+    assert plan.chosen.placement is not None
+    assert plan.chosen.placement.demand.context == request_.get("context", 8192)
+    assert plan.chosen.placement.demand.kv_type == request_.get("kv_type", "f16")
+
+
+@pytest.mark.parametrize(
+    ("machine", "worker", "device", "part"),
+    [
+        ("gtx1060-6gb", "llm-worker-cuda", "GPU-0", "update the driver"),
+        ("unsupported-gfx", "llm-worker-rocm", "GPU-0", "no code for gfx803"),
+        ("arm64", "llm-worker-rocm", None, "not for linux/aarch64"),
+        ("rtx4090", "llm-worker-metal", None, "not for linux"),
+        ("vps-8gb", "llm-worker-cuda", None, "no cuda device"),
+        ("rtx4090", "transformers-worker-cuda", None, "loads safetensors, and the model is gguf"),
+        ("wsl-rtx3080", "llm-worker-cpu", "CPU-0", "needs 41."),
+    ],
+)
+def test_every_refusal_has_its_reason(
+    machine: str, worker: str, device: str | None, part: str, shelf: Path, tmp_path: Path
+) -> None:
+    assert part in reasons(plan_for(machine, tmp_path, make_model(shelf, "70B")))[worker, device]
+
+
+def test_a_gpu_that_is_not_used_is_explained_though_the_cpu_does_it(shelf: Path, tmp_path: Path) -> None:
+    plan = plan_for("gtx1060-6gb", tmp_path, make_model(shelf, "2.6B"))
+    assert plan.chosen is not None
+    assert plan.chosen.device == "CPU-0"
+    assert any(note.startswith("GPU-0 is not used: ") for note in plan.notes)
+
+
+def test_several_requests_give_way_before_layers_do(shelf: Path, tmp_path: Path) -> None:
+    model = make_model(shelf, "8B")
+    plan = plan_for("wsl-rtx3080", tmp_path, model, default_parallel=4)
+    asked = plan_for("wsl-rtx3080", tmp_path, model, parallel=4)
+    for found, parallel in ((plan, 1), (asked, 4)):
+        assert found.chosen is not None
+        assert found.chosen.placement is not None
+        assert (found.chosen.placement.demand.parallel == 4) == (parallel == 4)
+
+
+def with_env(tmp_path: Path, machine: str, **env: str) -> Rbee:
+    home = {"RBEE_HOME": str(tmp_path), "HOME": str(tmp_path)}
+    return Rbee(Config(env={**home, **load(machine).env(), **env}))
+
+
+def test_a_backend_that_is_turned_off_is_a_reason(shelf: Path, tmp_path: Path) -> None:
+    rbee = with_env(tmp_path, "rtx4090", RBEE_DISABLE_PLUGINS="cuda")
+    plan = rbee.plan(str(make_model(shelf, "8B")))
+    assert plan.chosen is not None
+    assert plan.chosen.device == "CPU-0"
+    assert "disabled" in reasons(plan)["llm-worker-cuda", None]
+
+
+def test_without_a_worker_the_plan_says_what_to_install(shelf: Path, tmp_path: Path) -> None:
+    rbee = with_env(tmp_path, "rtx4090", RBEE_DISABLE_PLUGINS="llm-worker,transformers-worker")
+    plan = rbee.plan(str(make_model(shelf, "8B")))
+    assert plan.chosen is None
+    assert isinstance(plan.problem, RbeeError)
+    assert plan.problem.code == "WORKER_NOT_FOUND"
+    assert "pip install rbee-worker-llm" in plan.problem.hint
+    assert plan.wire()["candidates"][0]["verdict"] == "refused"
+
+
+def test_more_context_than_the_worker_can_is_wrong_usage(shelf: Path, tmp_path: Path) -> None:
+    plan = plan_for("h200", tmp_path, make_model(shelf, "8B"), context=10**7)
+    assert isinstance(plan.problem, UsageError)
+    with pytest.raises(UsageError, match="131072"):
+        _ = plan.choice
+
+
+def worker(folder: Path, **more: str) -> Path:
+    """A worker of a third party, in a folder."""
+    folder.mkdir()
+    backend = more.pop("backend", "")
+    capabilities = "".join(f"{key} = {value}\n" for key, value in more.items())
+    (folder / "worker.toml").write_text(
+        f"""
+        schema = 1
+        [worker]
+        id = "my-worker"
+        name = "Mine"
+        description = "Mine"
+        license = "MIT"
+        version = "1"
+        [build]
+        system = "pip"
+        features = ["cuda", "cpu"]
+        default_feature = "cpu"
+        [build.pip]
+        requirements = []
+        [run]
+        entry = ["{{python}}", "--model", "{{model}}", "--port", "{{port}}"]
+        {backend}
+        [capabilities]
+        supported_formats = ["gguf"]
+        {capabilities}
+        """
+    )
+    return folder
+
+
+def test_a_worker_named_by_its_path_goes_before_others(shelf: Path, tmp_path: Path) -> None:
+    mine = worker(tmp_path / "mine")
+    rbee = with_env(tmp_path, "rtx4090")
+    plan = rbee.plan(str(make_model(shelf, "8B")), None, Request(paths=(str(mine),)))
+    assert plan.chosen is not None
+    assert (plan.chosen.variant, plan.chosen.device) == ("my-worker-cuda", "GPU-0")
+    # It cannot keep a part of the model on the CPU; the other can, and that is better than the CPU alone.
+    large = rbee.plan(str(make_model(shelf, "70B")), None, Request(paths=(str(mine),)))
+    assert large.chosen is not None
+    assert large.chosen.variant == "llm-worker-cuda"
+    assert "GPU memory" in reasons(large)["my-worker-cuda", "GPU-0"]
+
+
+def test_what_a_worker_does_not_know_or_require_refuses_it(shelf: Path, tmp_path: Path) -> None:
+    cuda = '[backend.cuda]\nrequires = ["nvidia :: cuda_version_lower_bound :: 13.0"]'
+    mine = worker(tmp_path / "mine", backend=cuda, architectures='["qwen3"]')
+    rbee = with_env(tmp_path, "rtx4090")
+    plan = rbee.plan(str(make_model(shelf, "8B")), None, Request(paths=(str(mine),)))
+    assert reasons(plan)["my-worker-cpu", None] == "does not know models of the architecture llama"
+    newer = worker(tmp_path / "newer", backend=cuda, kv_types='["f16"]')
+    plan = rbee.plan(str(make_model(shelf, "8B")), None, Request(paths=(str(newer),)))
+    assert "CUDA 12.4, and 13.0 is needed; update the driver" in reasons(plan)["my-worker-cuda", "GPU-0"]
+    plan = rbee.plan(str(make_model(shelf, "8B")), None, Request(paths=(str(newer),), kv_type="q8_0"))
+    assert reasons(plan)["my-worker-cpu", None] == "stores the KV cache as f16, not as q8_0"
+
+
+def test_the_plan_is_one_json_document_of_the_documented_shape(shelf: Path, tmp_path: Path) -> None:
+    plan = json.loads(json.dumps(plan_for("rtx4090", tmp_path, make_model(shelf, "8B")).wire()))
+    required = {"variant", "device", "contextLength", "gpuLayers", "memoryRequired", "memoryAvailable"}
+    assert required <= plan["chosen"].keys()
+    assert plan["chosen"]["memoryRequired"] <= plan["chosen"]["memoryAvailable"]
+    assert {"model", "chosen", "candidates"} <= plan.keys()
+    assert [row["verdict"] for row in plan["candidates"]].count("chosen") == 1
+    assert all({"variant", "device", "verdict", "reason"} <= row.keys() for row in plan["candidates"])
+    for memory in plan["memory"]:
+        parts = ("weights", "kv", "compute", "overhead", "shared", "others", "free")
+        assert sum(memory[part] for part in parts) == memory["total"]
