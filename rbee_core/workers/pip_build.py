@@ -60,7 +60,7 @@ def build_pip_worker(
     more: dict[str, Any] = {"torchBackend": pip.torch_backend} if pip.torch_backend else {}
     if pip.from_source:
         ready = check(needs or Needs(), dest, env)
-        env = {**ready.env, **env}
+        env = {**env, **ready.env}
         more |= {"compiled": pip.from_source, "toolchain": ready.found}
         job.log("; ".join(f"{name}: {what}" for name, what in ready.found.items()))
     tools = Tools(job, dest / LOG_NAME, time.monotonic() + recipe.build.timeout_s)

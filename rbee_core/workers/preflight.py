@@ -142,30 +142,38 @@ def _check_toolkit(
             f"the {spec.name} toolkit was not found ({spec.compiler}, {spec.root_variables[0]})", spec.package
         )
         return None
-    name = f"the {spec.name} toolkit {_text(toolkit.compiler.version[:2])} in {toolkit.root}"
+    title = f"the {spec.name} toolkit {_text(toolkit.compiler.version[:2])} in {toolkit.root}"
     findings.found[spec.name] = str(toolkit.compiler)
     findings.env |= {variable: str(toolkit.root) for variable in spec.root_variables if variable not in env}
     if spec.compiler_variable and spec.compiler_variable not in env:
         findings.env[spec.compiler_variable] = toolkit.compiler.path
+    paths = [f"-Wl,-rpath,{folder}" for name in spec.libraries if (folder := toolkit.root / name).is_dir()]
+    if paths and sys.platform != "win32":
+        findings.env["LDFLAGS"] = " ".join([*env.get("LDFLAGS", "").split(), *paths])
     if lacking := toolkit.lacks(spec):
-        findings.lacks(f"{name} lacks {', '.join(lacking)}", spec.package)
+        findings.lacks(f"{title} lacks {', '.join(lacking)}", spec.package)
+    _check_version(needs, spec, toolkit, title, findings)
+    if compiler is not None:
+        _check_host(spec, toolkit, compiler, title, env, findings)
+    findings.problems += needs.judge(toolkit) if needs.judge else []
+    return toolkit
+
+
+def _check_version(needs: Needs, spec: ToolkitSpec, toolkit: Toolkit, title: str, findings: _Findings) -> None:
+    """Whether the driver runs what it compiles, and whether it compiles for the GPUs."""
     if needs.newest is not None and toolkit.compiler.version[:1] > needs.newest[:1]:
         findings.lacks(
-            f"{name} is too new for the driver, which runs {spec.name} {_text(needs.newest)} at most: update the "
+            f"{title} is too new for the driver, which runs {spec.name} {_text(needs.newest)} at most: update the "
             f"driver, or install {spec.name} {needs.newest[0]}.x and name it with {spec.root_variables[0]}"
         )
     for target in needs.targets if toolkit.targets else ():
         if target not in toolkit.targets:
             hint = needs.target_hints.get(target, "another version does")
-            findings.lacks(f"{name} does not compile for {target}: {hint}")
-    if compiler is not None:
-        _check_host(spec, toolkit, compiler, name, env, findings)
-    findings.problems += needs.judge(toolkit) if needs.judge else []
-    return toolkit
+            findings.lacks(f"{title} does not compile for {target}: {hint}")
 
 
 def _check_host(
-    spec: ToolkitSpec, toolkit: Toolkit, compiler: Program, name: str, env: Mapping[str, str], findings: _Findings
+    spec: ToolkitSpec, toolkit: Toolkit, compiler: Program, title: str, env: Mapping[str, str], findings: _Findings
 ) -> None:
     newest = toolkit.newest_host(spec, compiler.kind)
     if newest is None or compiler.version[:1] <= (newest,) or env.get("CUDAHOSTCXX") or env.get("NVCC_CCBIN"):
@@ -173,7 +181,7 @@ def _check_host(
     other = older_host(compiler.kind, newest, env)
     if other is None:
         findings.lacks(
-            f"{name} takes {compiler.kind} {newest} at most, and {compiler} is newer: install {newest} beside it"
+            f"{title} takes {compiler.kind} {newest} at most, and {compiler} is newer: install {newest} beside it"
         )
         return
     findings.found["host compiler"] = other

@@ -49,6 +49,8 @@ class ToolkitSpec:
     :param targets: arguments that make the compiler list the GPUs it compiles for, one ``sm_90`` a line.
     :param root: arguments that make the compiler tell its folder, and a pattern whose group is the folder: a program on
         PATH may be a script that starts another, and that other's folder is what the build gets.
+    :param libraries: folders of it with libraries that are loaded when what is compiled runs: the system's loader need
+        not know of them.
     :param host_limits: a file of it, and for each kind of host compiler a pattern of the newest major version it takes
         (``gcc``), or of the first that it does not (``clang``).
     :param package: what `distributions` calls it.
@@ -62,6 +64,7 @@ class ToolkitSpec:
     files: Mapping[tuple[str, ...], str] = field(default_factory=dict)
     targets: tuple[str, ...] = ()
     root: tuple[tuple[str, ...], str] | None = None
+    libraries: tuple[str, ...] = ()
     host_limits: tuple[str, Mapping[str, str]] | None = None
     compiler_variable: str | None = None
     package: str = ""

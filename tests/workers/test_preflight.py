@@ -34,6 +34,7 @@ class Machine:
             version=r"release (\d+\.\d+)",
             files={("include/blas.h", "include/*/blas.h"): "its BLAS (blas.h)"},
             targets=("--list",),
+            libraries=("lib64", "lib"),
             root=(("--where",), r"in (\S+)"),
             host_limits=("include/limits.h", {"gcc": r"__GNUC__ > (\d+)", "clang": r"__clang_major__ >= (\d+)"}),
             package="cuda",
@@ -61,7 +62,8 @@ class Machine:
         )
         say = f'case "$1" in {cases} esac'
         self.program("tpucc", say, root / "bin")
-        (root / "include").mkdir(exist_ok=True)
+        for name in ("include", "lib64"):
+            (root / name).mkdir(exist_ok=True)
         (root / "include/limits.h").write_text("#if __GNUC__ > 14\n#endif\n#if (__clang_major__ >= 20)\n#endif\n")
         if blas:
             (root / "include/blas.h").touch()
@@ -88,9 +90,12 @@ def machine(tmp_path: Path) -> Machine:
 def test_a_machine_that_has_everything_passes(machine: Machine) -> None:
     machine.usual()
     root = machine.give_toolkit()
-    ready = machine.check(Needs(cmake="3.18", toolkit=machine.spec, newest=(12, 4), targets=["t1"]), TPU_PATH=str(root))
+    ready = machine.check(
+        Needs(cmake="3.18", toolkit=machine.spec, newest=(12, 4), targets=["t1"]), TPU_PATH=str(root), LDFLAGS="-Wl,-O1"
+    )
     assert ready.env["TPU_HOME"] == str(root)
     assert ready.env["TPUCXX"] == str(root / "bin/tpucc")
+    assert ready.env["LDFLAGS"] == f"-Wl,-O1 -Wl,-rpath,{root}/lib64"
     jobs = {ready.env[name] for name in ("MAX_JOBS", "CMAKE_BUILD_PARALLEL_LEVEL", "NPROC")}
     assert jobs == {ready.found["jobs"]}
     assert ready.found["compiler"].startswith("gcc 12.2.0")

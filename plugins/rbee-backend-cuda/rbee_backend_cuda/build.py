@@ -39,6 +39,7 @@ TOOLKIT = ToolkitSpec(
         ): "the driver's library to link with (stubs/libcuda.so)",
     },
     targets=("--list-gpu-code",),
+    libraries=("lib64", "lib"),
     root=(("--dryrun", "-E", "-x", "cu", "/dev/null"), r"(?m)^#\$ TOP=(.+)$"),
     host_limits=("include/crt/host_config.h", {"gcc": r"__GNUC__ > (\d+)", "clang": r"__clang_major__ >= (\d+)"}),
     package="cuda",
