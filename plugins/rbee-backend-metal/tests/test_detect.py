@@ -128,6 +128,14 @@ def test_the_probe_fails_cleanly_where_there_is_no_metal() -> None:
     assert (ask_metal(Host()) is not None) == (sys.platform == "darwin")
 
 
+def test_the_memory_of_an_intel_macs_gpus_where_metal_is_silent() -> None:
+    host = mac(STATES["intel-mac-amd"].replace("$ python -I probe.py", "$ nothing"), "x86_64")
+    assert [(device.memory_total, device.unified_memory) for device in detect(host)] == [
+        (4 * GIB, False),
+        (1536 << 20, True),
+    ]
+
+
 WORDS = st.sampled_from(["sppci_cores", "-1", "9" * 30, "null", "[", "{", "\x00", "GB", "spdisplays_metal3", "²"])
 
 

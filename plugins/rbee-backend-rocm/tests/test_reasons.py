@@ -99,6 +99,7 @@ VISIBLE: dict[str, tuple[dict[str, str], list[str]]] = {
     "HIP, by part of its id": ({"HIP_VISIBLE_DEVICES": "GPU-a1ffc9d1799c317f"}, ["0"]),
     "HIP empty counts as not set": ({"HIP_VISIBLE_DEVICES": ""}, ["0", "1"]),
     "CUDA's does where HIP's is not set": ({"CUDA_VISIBLE_DEVICES": "1"}, ["1"]),
+    "CUDA's empty counts as not set": ({"CUDA_VISIBLE_DEVICES": ""}, ["0", "1"]),
     "HIP's before CUDA's": ({"CUDA_VISIBLE_DEVICES": "1", "HIP_VISIBLE_DEVICES": "0"}, ["0"]),
     "OpenCL's is not HIP's": ({"GPU_DEVICE_ORDINAL": "1"}, ["0", "1"]),
     "ROCr": ({"ROCR_VISIBLE_DEVICES": "1"}, ["0"]),

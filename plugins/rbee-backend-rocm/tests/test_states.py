@@ -86,6 +86,21 @@ def test_a_partition_has_its_share_of_the_card(machine: Callable[..., Host]) -> 
     assert (device.memory_total, device.memory_free) == (24 << 30, 23 << 30)
 
 
+def test_memory_that_the_cpu_sees_and_does_not_see_adds_up(machine: Callable[..., Host]) -> None:
+    """Without a large BAR; what is shared within the chip (kinds 3 to 5) is no memory for models."""
+    bank = (
+        "==> /sys/class/kfd/kfd/topology/nodes/1/mem_banks/{n}/properties <==\nheap_type {kind}\nsize_in_bytes {size}\n"
+    )
+    banks = [(1, 268435456), (2, 25484591104), (3, 4096), (4, 65536)]
+    files = "".join(bank.format(n=n, kind=kind, size=size) for n, (kind, size) in enumerate(banks))
+    assert detect(machine("rx7900xtx", files=files))[0].memory_total == 25753026560
+
+
+def test_cards_of_one_chip_are_told_apart_by_their_revision(machine: Callable[..., Host]) -> None:
+    files = "==> /sys/class/drm/renderD128/device/revision <==\n0xcc\n"
+    assert detect(machine("rx7900xtx", files=files))[0].name == "AMD Radeon RX 7900 XT"
+
+
 ROCMINFO = """ROCk module is loaded
 =====================
 HSA Agents
