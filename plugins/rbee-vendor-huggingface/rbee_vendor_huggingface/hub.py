@@ -71,11 +71,7 @@ class Hub:
 
     def xet_token_url(self, repo: str, commit: str) -> str:
         """Where the Hub gives tokens for a commit's files in Xet storage (https://huggingface.co/docs/xet/auth)."""
-        from huggingface_hub.utils._xet import XetTokenType, xet_connection_info_refresh_url
-
-        return xet_connection_info_refresh_url(
-            token_type=XetTokenType.READ, repo_id=repo, repo_type="model", revision=commit
-        )
+        return f"{self.endpoint}/api/models/{repo}/xet-read-token/{commit}"
 
     def repository(self, repo: str, revision: str | None) -> Repository:
         """What a repository holds at a branch, tag or commit (its main branch, if none is given).

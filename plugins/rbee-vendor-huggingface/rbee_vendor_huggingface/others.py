@@ -22,7 +22,7 @@ def other_versions(
     files = list(files)
     found = gguf.models(files)
     taken = {file.path for file in chosen}
-    others = []
+    others: list[dict[str, Any]] = []
     for model in found:
         if model.missing or any(file.path in taken for file in model.files):
             continue

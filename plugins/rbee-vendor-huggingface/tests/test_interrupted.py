@@ -112,7 +112,7 @@ def test_three_at_once_cost_one_transfer(rbee: RbeeHome, hub: FakeHub) -> None:
         answers = [process.communicate(timeout=100) for process in three]
         assert [process.returncode for process in three] == [0, 0, 0], answers
         assert len({stdout for stdout, _stderr in answers}) == 1
-        # Two transfers would be twice as much; one is a little more than once, where a slow connection's tail is shared.
+        # Two transfers would be twice as much; one is a little more than once, where the tail of a slow one is shared.
         assert len(data) <= proxy.bytes_sent < 1.7 * len(data)
 
 
