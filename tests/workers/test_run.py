@@ -19,7 +19,8 @@ from .conftest import Toys, group_of
 
 
 def run(home: RbeeHome, folder: Path, *options: str, toy: str = "", **more: Any) -> subprocess.CompletedProcess[str]:
-    return home("run", "toy", "hello", "--path", str(folder), "--backend", "cpu", *options, env={"TOY": toy}, **more)
+    env = {"TOY": toy, **more.pop("env", {})}
+    return home("run", "toy", "hello", "--path", str(folder), "--backend", "cpu", *options, env=env, **more)
 
 
 def serve(home: RbeeHome, folder: Path, toy: str = "") -> dict[str, Any]:
@@ -38,6 +39,7 @@ def test_a_third_partys_worker_answers(toy_home: RbeeHome, toys: Toys) -> None:
     done = run(toy_home, toys.make())
     assert done.returncode == 0, done.stderr
     assert done.stdout == "echo: hello\n"
+    assert "Plan: toy-worker-cpu on CPU-0 (" in done.stderr
     assert "Starting toy-worker-cpu with toy on CPU-0." in done.stderr
     assert running(toy_home) == []
 
@@ -249,6 +251,14 @@ def test_a_format_that_no_worker_loads_and_a_device_that_is_not_there_say_so(toy
     error = json.loads(done.stderr)["error"]
     assert error["code"] == "WORKER_NOT_FOUND"
     assert "toy-worker-cpu: loads gguf, and the model is onnx" in error["message"]
+
+
+def test_what_is_planned_for_another_machine_is_not_run_on_this_one(toy_home: RbeeHome, toys: Toys) -> None:
+    done = run(toy_home, toys.make(), "--json", env={"RBEE_FORCE_PLATFORM": "macos/sparc"})
+    error = json.loads(done.stderr)["error"]
+    assert (done.returncode, error["code"]) == (1, "BACKEND_UNAVAILABLE")
+    assert "RBEE_FORCE_PLATFORM says it is macos/sparc" in error["message"]
+    assert "rbee plan" in error["hint"]
 
 
 def test_a_retired_model_runs_only_when_asked_for(toy_home: RbeeHome, toys: Toys) -> None:
