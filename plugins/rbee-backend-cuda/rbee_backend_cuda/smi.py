@@ -14,9 +14,10 @@ from .host import LIBRARY_FOLDERS, mismatch, not_loaded, not_permitted
 
 #: Seconds it may take.
 LIMIT = 2.0
-_OLD = ("index", "name", "uuid", "pci.bus_id", "memory.total", "memory.free", "driver_version")
+_LONGEST = 4096
+OLD = ("index", "name", "uuid", "pci.bus_id", "memory.total", "memory.free", "driver_version")
 #: Those that older versions do not know.
-_NEW = ("compute_cap", "mig.mode.current", "clocks.max.memory")
+NEW = ("compute_cap", "mig.mode.current")
 
 
 def ask(root: Path) -> System:
@@ -30,10 +31,10 @@ def ask(root: Path) -> System:
     )
     if program is None:
         raise NoAnswerError("There is no nvidia-smi.", missing=True)
-    for fields in ((*_OLD, *_NEW), _OLD):
+    for fields in ((*OLD, *NEW), OLD):
         status, output = _run(program, fields)
         if status == 0:
-            return _system(fields, output)
+            return parse(fields, output)
         if "is not a valid field" not in output:
             break
     if "version mismatch" in output:
@@ -56,9 +57,11 @@ def _run(program: str, fields: tuple[str, ...]) -> tuple[int, str]:
     return status, output
 
 
-def _system(fields: tuple[str, ...], output: str) -> System:
+def parse(fields: tuple[str, ...], output: str) -> System:
+    """The GPUs of a table without a header; lines that are no row of it are passed over."""
     found = System()
-    for values in csv.reader(output.splitlines(), skipinitialspace=True):
+    lines = [line for line in output.splitlines() if len(line) < _LONGEST]
+    for values in csv.reader(lines, skipinitialspace=True, strict=False):
         if len(values) != len(fields):
             continue  # a warning between the rows
         row = dict(zip(fields, (value.strip() for value in values), strict=True))
