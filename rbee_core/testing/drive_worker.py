@@ -62,7 +62,7 @@ class Worker:
             except OSError:
                 return False
 
-        wait_until(ready)
+        wait_until(ready, 300)  # PyTorch alone takes seconds to import, and a busy machine ten times that
 
     def command_lines(self) -> list[str]:
         """The arguments of the worker's processes."""

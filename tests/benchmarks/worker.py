@@ -74,9 +74,7 @@ def main() -> None:
         front = psutil.Process(served["pid"])
         python = front.cmdline()[0]
         path = Path(rbee("models", "show", given.model)["path"])
-        count = (
-            "import pathlib, sys, rbee_worker_llm.__main__ as s; print(s.default_threads(pathlib.Path(sys.argv[1])))"
-        )
+        count = "import os, sys, rbee_worker_kit.settings as s; print(s.default_threads(os.path.getsize(sys.argv[1])))"
         threads = subprocess.run([python, "-c", count, path], capture_output=True, text=True, check=True).stdout.strip()
         engine = subprocess.Popen([python, "-c", ENGINE, str(path), threads], stdout=subprocess.PIPE, text=True)
         assert engine.stdout is not None

@@ -255,9 +255,9 @@ def test_our_own_workers_pins_are_the_ones_that_are_checked_here() -> None:
     """The worker's types are checked against what ``constraints.txt`` pins: it must be what the worker installs."""
     root = Path(__file__).parents[2]
     pins = set((root / "constraints.txt").read_text().splitlines())
-    table: dict[str, Any] = tomllib.loads((root / "plugins/rbee-worker-llm/rbee_worker_llm/worker.toml").read_text())
-    shared = [
-        r for r in table["build"]["pip"]["requirements"] if r.split("==")[0] in ("fastapi", "uvicorn", "httptools")
-    ]
-    assert len(shared) == 3
-    assert set(shared) <= pins
+    for package in ("rbee-worker-llm/rbee_worker_llm", "rbee-worker-transformers/rbee_worker_transformers"):
+        table: dict[str, Any] = tomllib.loads((root / "plugins" / package / "worker.toml").read_text())
+        requirements = table["build"]["pip"]["requirements"]
+        shared = [r for r in requirements if r.split("==")[0] in ("fastapi", "uvicorn", "httptools")]
+        assert len(shared) == 3
+        assert set(shared) <= pins

@@ -19,6 +19,8 @@ QUEUE = 8
 MAX_BODY = 32 << 20
 #: Seconds that requests in flight are given to end once the worker was told to stop.
 DRAIN_SECONDS = 8.0
+#: Weights that make one more thread worth its synchronisation: a tiny model is quickest on one.
+BYTES_PER_THREAD = 16 << 20
 #: Layers on the GPU when nothing is said: all there are.
 ALL_LAYERS = -1
 
@@ -165,3 +167,9 @@ def _is_loopback(host: str) -> bool:
         return ipaddress.ip_address(host).is_loopback
     except ValueError:
         return host == "localhost"
+
+
+def default_threads(weights: int) -> int:
+    """How many threads pay off: as many as there are cores for us, fewer where the weights (bytes) are few."""
+    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    return max(1, min(cores, weights // BYTES_PER_THREAD))

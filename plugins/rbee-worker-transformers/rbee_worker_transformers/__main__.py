@@ -6,7 +6,7 @@ import sys
 from typing import Any
 
 from rbee_worker_kit.program import Program, main
-from rbee_worker_kit.settings import Settings
+from rbee_worker_kit.settings import Settings, default_threads
 
 from .folder import check_folder
 
@@ -16,7 +16,12 @@ KV_TYPES = ("auto", "f32", "bf16", "f16")
 
 def _configure(settings: Settings) -> dict[str, Any]:
     """What ``engine_child.py`` is told besides the common part."""
-    return {"device": settings.device, "kv_type": settings.kv_type, "threads": settings.threads}
+    return {
+        "device": settings.device,
+        "kv_type": settings.kv_type,
+        "threads": settings.threads
+        or default_threads(sum(f.stat().st_size for f in settings.model.glob("*.safetensors"))),
+    }
 
 
 def _check() -> str:

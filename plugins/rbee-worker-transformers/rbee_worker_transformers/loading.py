@@ -54,7 +54,7 @@ def load_model(config: dict[str, Any]) -> Loaded:
     kind = AutoConfig.from_pretrained(folder, **local)
     embeds = is_encoder(folder, table)
     device = find_device(str(config["device"]))
-    if device.type == "cpu" and config["threads"]:
+    if device.type == "cpu":
         torch.set_num_threads(int(config["threads"]))
     dtype = compute_type(device, kind)
     log.info("loading on %s in %s", device, str(dtype).removeprefix("torch."))

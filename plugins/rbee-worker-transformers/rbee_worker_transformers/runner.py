@@ -62,12 +62,14 @@ class _Forward:
         self._model = loaded.model
         self._device = loaded.device
         self._takes = set(inspect.signature(loaded.model.forward).parameters)
+        # Some recurrent models call it so.
+        self._cache_name = "cache_params" if "cache_params" in self._takes else "past_key_values"
         self.passes = 0
 
     def __call__(self, ids: list[list[int]], cache: Any, mask: Any = None, positions: Any = None) -> Any:
         """The output; only the last token's logits are computed, where the model can do that."""
         tokens = torch.tensor(ids, device=self._device)
-        given: dict[str, Any] = {"past_key_values": cache, "use_cache": True}
+        given: dict[str, Any] = {self._cache_name: cache, "use_cache": True}
         if mask is not None:
             given["attention_mask"] = mask
         if positions is not None and "position_ids" in self._takes:

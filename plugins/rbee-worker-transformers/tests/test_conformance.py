@@ -6,7 +6,7 @@ import pytest
 
 from rbee_core.testing.worker_contract import WorkerContract
 
-pytestmark = pytest.mark.slow
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(600)]
 
 
 class TestTransformersWorker(WorkerContract):
