@@ -3,19 +3,25 @@
 from __future__ import annotations
 
 import hashlib
+import random
 import struct
 import subprocess
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
+from rbee_vendor_huggingface.xet import Cas, XetFile, xet_source
 from rbee_vendor_huggingface.xet.chunks import ChunkReader
 
+from rbee_core.jobs import Job
 from rbee_core.testing.cli import RbeeHome, clean_env
 from rbee_core.testing.drive import drive
 from rbee_core.testing.hub import TOKEN, FakeHub
 from rbee_core.testing.hub.xet import CHUNK
+from rbee_core.transfer import Source
+from rbee_core.transfer.http import HttpClient
 
 
 def noise(size: int, seed: bytes = b"xet") -> bytes:
@@ -139,6 +145,36 @@ def test_a_redirect_takes_no_token_along(hub: FakeHub, dest: Path) -> None:
     (there,) = hub.seen("/elsewhere")
     assert "authorization" not in there.headers
     assert len(warnings(answer)) == 1
+
+
+@pytest.mark.parametrize("version", [1, 2])
+def test_any_span_is_exactly_its_bytes(hub: FakeHub, version: int) -> None:
+    hub.repo("org/m", {}, xet=True)
+    hub.xet.versions = {version}
+    hub.xet.xorb_chunks = 7
+    data = LARGE[:900_000] + LARGE[:300_000] + LARGE[400_000:700_000]
+    choose = random.Random(version)
+    edges = [choose.choice([choose.randrange(len(data)), choose.randrange(20) * CHUNK]) for _ in range(80)]
+    spans = [
+        (0, len(data)),
+        (len(data) - 1, len(data)),
+        *((a, max(a + 1, b)) for a, b in zip(edges[::2], edges[1::2], strict=True)),
+    ]
+    job = Job()
+    with HttpClient(job) as client:
+        cas = Cas(client, job, f"{hub.url}/api/models/org/m/xet-read-token/main", {})
+        file = XetFile(hub.xet.add(data), cas, Source("m.gguf", _never, len(data)))
+        open_range = xet_source(file).open_range
+        assert open_range is not None
+        for start, end in spans:
+            assert b"".join(bytes(piece) for piece in open_range(start, end)) == data[start:end], (start, end)
+        assert b"".join(xet_source(file).open_at(123_456)) == data[123_456:]
+    assert cas.usable
+    assert len(hub.xet_tokens) == 1
+
+
+def _never(offset: int) -> Iterator[bytes]:
+    raise AssertionError("plain HTTP was used")
 
 
 def test_what_repeats_itself_is_fetched_once(hub: FakeHub, dest: Path) -> None:

@@ -283,3 +283,20 @@ def test_stopped_and_run_again_fetches_only_the_rest(model: FakeHub, rbee: RbeeH
     assert done.returncode == 0, done.stderr
     (asked,) = model.seen(PLANS)
     assert 1_400_000 < int(asked.headers["range"][6:].partition("-")[0]) <= 1_500_000
+
+
+def test_interrupted_while_the_storage_says_nothing(model: FakeHub, rbee: RbeeHome) -> None:
+    rbee.env |= model.env()
+    asked = threading.Event()
+
+    def silence(seen: Seen) -> None:
+        if seen.server == "cas":
+            asked.set()
+            model.closing.wait(60)
+
+    model.on_request = silence
+    process = rbee.start("models", "download", "org/m")
+    assert asked.wait(30)
+    process.send_signal(signal.SIGINT)
+    process.communicate(timeout=15)  # it would listen for 30 seconds
+    assert process.returncode == 130
