@@ -68,6 +68,7 @@ class Plan:
             context=placement.demand.context,
             parallel=placement.demand.parallel,
             devices=devices,
+            threads=_threads(placement.site.host.device) if placement.site.host is not None else None,
             gpu_layers=sum(placement.split) if gpus else None,
             tensor_split=placement.split if len(placement.split) > 1 else (),
         )
@@ -132,6 +133,12 @@ class Plan:
                 "memoryAvailable": placement.available,
             }
         return row
+
+
+def _threads(cpu: Device) -> int | None:
+    """How many threads pay off, where the CPU's backend says so."""
+    count = (cpu.model_extra or {}).get("threadsRecommended")
+    return count if isinstance(count, int) and 0 < count <= 4096 else None
 
 
 def _row(candidate: Candidate) -> dict[str, Any]:

@@ -20,7 +20,7 @@ PLACEHOLDERS = {
     "context": "tokens per request",
     "parallel": "requests computed at once",
     "kv_type": "how the KV cache is stored",
-    "threads": "threads to compute on",
+    "threads": "threads to compute on, at most",
     "gpu_layers": "layers of the model on the GPU",
     "tensor_split": "layers on each GPU, such as 20,13, where there are several",
     "idle_timeout": "seconds without a request after which the worker ends by itself",

@@ -42,6 +42,7 @@ class StartOptions:
     :param parallel: requests computed at once.
     :param gpu_layers: layers of the model on GPUs, the output counted as one; ``None`` for what the worker thinks best.
     :param tensor_split: of these, the layers on each of several GPUs.
+    :param threads: how many threads pay off on the machine's processor, as its backend counts them.
     :param idle_timeout: seconds without a request after which the worker ends by itself.
     :param api_key_file: a file with the key that clients must send.
     :param attached: whether the worker has to end with this process, however that ends.
@@ -55,6 +56,7 @@ class StartOptions:
     kv_type: str | None = None
     gpu_layers: int | None = None
     tensor_split: tuple[int, ...] = ()
+    threads: int | None = None
     idle_timeout: float | None = None
     api_key_file: Path | None = None
     attached: bool = True
@@ -200,6 +202,7 @@ def _values(binary: WorkerBinary, entry: ModelEntry, device: str, options: Start
         "kv_type": options.kv_type,
         "gpu_layers": options.gpu_layers,
         "tensor_split": ",".join(map(str, options.tensor_split)) or None,
+        "threads": options.threads,
         "idle_timeout": options.idle_timeout,
         "api_key_file": options.api_key_file,
         "watch_fd": 0 if options.attached else None,

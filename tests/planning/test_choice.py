@@ -36,6 +36,7 @@ def test_the_chosen_values_are_what_the_worker_is_started_with(shelf: Path, tmp_
     assert (options.context or 0) >= 4096
     on_cpu = plan_for("vps-8gb", tmp_path, make_model(shelf, "2.6B")).start_options(StartOptions())
     assert (on_cpu.gpu_layers, on_cpu.tensor_split, on_cpu.devices[0].id) == (None, (), "CPU-0")
+    assert on_cpu.threads == 2  # its four processors are two threads each of two cores
 
 
 @pytest.mark.parametrize(

@@ -34,6 +34,7 @@ ENTRY = [
     ["--gpu-layers", "{gpu_layers}"],
     ["--tensor-split", "{tensor_split}"],
     ["--kv-type", "{kv_type}"],
+    ["--threads", "{threads}"],
 ]
 
 
@@ -84,7 +85,7 @@ def test_planned_values_reach_the_worker(tmp_path: Path, monkeypatch: pytest.Mon
     monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "0,1,2,3")
     devices = tuple(gpu(number, {"CUDA_VISIBLE_DEVICES": f"GPU-uuid-{number}"}) for number in (3, 1))
     options = StartOptions(
-        devices=devices, context=5120, kv_type="q8_0", gpu_layers=81, tensor_split=(40, 41), attached=False
+        devices=devices, context=5120, kv_type="q8_0", gpu_layers=81, tensor_split=(40, 41), threads=8, attached=False
     )
     told = start(tmp_path, options, monkeypatch)
     assert told["device"] == "GPU-3,GPU-1"
@@ -92,7 +93,7 @@ def test_planned_values_reach_the_worker(tmp_path: Path, monkeypatch: pytest.Mon
     assert told["env"]["CUDA_VISIBLE_DEVICES"] == "GPU-uuid-3,GPU-uuid-1"
     assert told["argv"][1:] == [
         *("/models/m.gguf", "GPU-3,GPU-1", "0"),
-        *("--context", "5120", "--gpu-layers", "81", "--tensor-split", "40,41", "--kv-type", "q8_0"),
+        *("--context", "5120", "--gpu-layers", "81", "--tensor-split", "40,41", "--kv-type", "q8_0", "--threads", "8"),
     ]
 
 

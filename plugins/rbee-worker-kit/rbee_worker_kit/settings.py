@@ -31,7 +31,7 @@ class Settings:
 
     :param context: tokens each request may use, prompt and answer together.
     :param parallel: requests computed at once.
-    :param threads: threads to compute on; 0 leaves it to the engine.
+    :param threads: threads to compute on, at most; 0: as many as there are cores.
     :param gpu_layers: layers of the model on the GPU, the output counting as one more; `ALL_LAYERS` for all.
     :param tensor_split: layers on each GPU; empty leaves it to the engine.
     :param idle_timeout: seconds without a request after which the worker ends by itself, or ``None``.
@@ -107,7 +107,7 @@ def _parser(program: Program) -> argparse.ArgumentParser:
     parser.add_argument(
         "--kv-type", choices=program.kv_types, default=program.kv_types[0], help="how the KV cache is stored"
     )
-    parser.add_argument("--threads", type=_number(0, 4096), default=0, help="0: as many as pay off")
+    parser.add_argument("--threads", type=_number(0, 4096), default=0, help="at most; 0: as many as there are cores")
     parser.add_argument(
         "--gpu-layers", type=_number(ALL_LAYERS, 1 << 16), default=ALL_LAYERS,
         help="layers on the GPU, the output counting as one more; -1: all",
@@ -169,7 +169,10 @@ def _is_loopback(host: str) -> bool:
         return host == "localhost"
 
 
-def default_threads(weights: int) -> int:
-    """How many threads pay off: as many as there are cores for us, fewer where the weights (bytes) are few."""
+def default_threads(weights: int, at_most: int = 0) -> int:
+    """How many threads pay off: as many as there are cores for us, fewer where the weights (bytes) are few.
+
+    :param at_most: a bound that somebody knows better, who can tell cores from their threads; 0: none.
+    """
     cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-    return max(1, min(cores, weights // BYTES_PER_THREAD))
+    return max(1, min(cores, at_most or cores, weights // BYTES_PER_THREAD))

@@ -18,7 +18,7 @@ def _configure(settings: Settings) -> dict[str, Any]:
     """What ``engine_child.py`` is told besides the common part."""
     return {
         "kv_type": settings.kv_type,
-        "threads": settings.threads or default_threads(settings.model.stat().st_size),
+        "threads": default_threads(settings.model.stat().st_size, settings.threads),
         "gpu_layers": settings.gpu_layers,
         "tensor_split": list(settings.tensor_split),
         "prompt_cache_mib": PROMPT_CACHE_MIB,

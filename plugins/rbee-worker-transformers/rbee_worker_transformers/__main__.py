@@ -19,8 +19,9 @@ def _configure(settings: Settings) -> dict[str, Any]:
     return {
         "device": settings.device,
         "kv_type": settings.kv_type,
-        "threads": settings.threads
-        or default_threads(sum(f.stat().st_size for f in settings.model.glob("*.safetensors"))),
+        "threads": default_threads(
+            sum(file.stat().st_size for file in settings.model.glob("*.safetensors")), settings.threads
+        ),
     }
 
 
