@@ -23,10 +23,10 @@ def start(tmp_path: Path) -> Iterator[Start]:
     """Start the toy worker on a model that can do what is given."""
     with ExitStack() as stack:
 
-        def begin(*arguments: str, tasks: str = "completion") -> Worker:
+        def begin(*arguments: str, tasks: str = "completion", key: str = "") -> Worker:
             model = tmp_path / "model"
             model.write_text(tasks)
-            env = {"PYTHONPATH": str(Path(__file__).parent)}
+            env = {"PYTHONPATH": str(Path(__file__).parent), "RBEE_API_KEY": key}
             given = ("--model", str(model), *arguments)
             python = Path(sys.executable)
             worker = stack.enter_context(started_worker(python, tmp_path / "w", *given, env=env, module="toy_worker"))
@@ -72,6 +72,12 @@ def test_looking_at_a_worker_does_not_keep_it(start: Start) -> None:
 
     wait_until(gone, 30)
     assert worker.process.wait(30) == 0
+
+
+def test_a_key_may_come_from_the_environment(start: Start) -> None:
+    worker = start(key="sk-test-123")
+    assert worker.get("/v1/models")[0] == 401
+    assert worker.get("/v1/models", {"Authorization": "Bearer sk-test-123"})[0] == 200
 
 
 def test_the_engine_gets_the_request_as_it_came_with_a_key_of_its_own(start: Start) -> None:

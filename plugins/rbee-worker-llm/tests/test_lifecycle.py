@@ -1,4 +1,4 @@
-"""How the worker begins and ends: loading, draining, being left alone, crashing."""
+"""How the worker begins and ends, beyond what every worker has to do (``test_conformance.py``)."""
 
 from __future__ import annotations
 
@@ -8,7 +8,6 @@ import os
 import signal
 import subprocess
 import threading
-import time
 import urllib.request
 from pathlib import Path
 
@@ -29,51 +28,6 @@ def processes(worker: Worker) -> list[psutil.Process]:
 
 def all_gone(found: list[psutil.Process]) -> bool:
     return not any(p.is_running() and p.status() != psutil.STATUS_ZOMBIE for p in found)
-
-
-def test_it_is_not_ready_before_it_can_answer(worker_python: Path, demo_model: Path, tmp_path: Path) -> None:
-    """The engine is held (SIGSTOP) while it loads: the port is bound, but health says 503 and so do requests."""
-    with started_worker(worker_python, tmp_path, "--model", str(demo_model)) as worker:
-        wait_until(lambda: len(processes(worker)) > 1)
-        engine = processes(worker)[1]
-        engine.suspend()
-        try:
-            status, health = worker.get("/health")
-            if status == 503:  # else it was ready before it could be held
-                assert health == {"status": "starting"}
-                assert worker.get("/info")[1]["status"] == "starting"
-                status, answer = worker.post("/v1/completions", {"prompt": "A"})
-                assert (status, answer["error"]["code"]) == (503, "loading")
-        finally:
-            engine.resume()
-        worker.until_ready()
-        assert worker.post("/v1/completions", {"prompt": "A", "max_tokens": 1})[0] == 200
-
-
-def test_sigterm_drains_what_is_in_hand_and_ends(worker_python: Path, demo_model: Path, tmp_path: Path) -> None:
-    with started_worker(worker_python, tmp_path, "--model", str(demo_model), "--context", "512") as worker:
-        worker.until_ready()
-        found = processes(worker)
-        request = urllib.request.Request(f"{worker.url}/v1/completions", json.dumps(ENDLESS).encode())
-        lines: list[bytes] = []
-        first = threading.Event()
-
-        def read() -> None:
-            with urllib.request.urlopen(request, timeout=60) as answer:
-                for line in answer:
-                    lines.append(line)
-                    first.set()
-
-        reader = threading.Thread(target=read)
-        reader.start()
-        assert first.wait(30)
-        began = time.monotonic()
-        worker.process.terminate()
-        assert worker.process.wait(30) == 0
-        assert time.monotonic() - began < 12
-        reader.join(30)
-        assert b"data: [DONE]\n" in lines
-        wait_until(lambda: all_gone(found))
 
 
 def test_a_request_without_end_is_cut_off_in_time(worker_python: Path, demo_model: Path, tmp_path: Path) -> None:
@@ -100,36 +54,14 @@ def _ignore_errors(request: urllib.request.Request) -> None:
         urllib.request.urlopen(request, timeout=60).read()
 
 
-@pytest.mark.parametrize("when", ["loading", "ready"])
-def test_the_end_of_the_watched_pipe_ends_it(worker_python: Path, demo_model: Path, tmp_path: Path, when: str) -> None:
+def test_the_end_of_the_watched_pipe_ends_it(worker_python: Path, demo_model: Path, tmp_path: Path) -> None:
     with started_worker(worker_python, tmp_path, "--model", str(demo_model), "--watch-fd", "0") as worker:
-        if when == "ready":
-            worker.until_ready()
+        worker.until_ready()
         found = processes(worker)
         assert worker.process.stdin is not None
         worker.process.stdin.close()
         assert worker.process.wait(12) == 0
         wait_until(lambda: all_gone(found))
-
-
-def test_the_engine_does_not_outlive_a_killed_front(worker_python: Path, demo_model: Path, tmp_path: Path) -> None:
-    with started_worker(worker_python, tmp_path, "--model", str(demo_model)) as worker:
-        worker.until_ready()
-        found = processes(worker)
-        assert len(found) == 2
-        worker.process.kill()
-        worker.process.wait()
-        wait_until(lambda: all_gone(found))
-
-
-def test_an_engine_that_crashes_ends_the_worker_with_its_reason(
-    worker_python: Path, demo_model: Path, tmp_path: Path
-) -> None:
-    with started_worker(worker_python, tmp_path, "--model", str(demo_model)) as worker:
-        worker.until_ready()
-        processes(worker)[1].send_signal(signal.SIGSEGV)
-        assert worker.process.wait(12) == 1
-        assert "The engine crashed (SIGSEGV)" in worker.log.read_text()
 
 
 @pytest.mark.parametrize("content", [b"", b"not a model", b"GGUF\x03\x00\x00\x00" + b"\xff" * 64])
@@ -163,17 +95,6 @@ def test_a_wrong_command_line_is_told(
     )
     assert done.returncode == 2
     assert message in done.stderr
-
-
-def test_a_port_that_is_taken_is_told(worker_python: Path, demo_model: Path, tmp_path: Path) -> None:
-    with started_worker(worker_python, tmp_path, "--model", str(demo_model)) as worker:
-        port = worker.url.rpartition(":")[2]
-        done = subprocess.run(
-            [worker_python, "-m", "rbee_worker_llm", "--model", demo_model, "--port", port],
-            capture_output=True, text=True, timeout=60, check=False,
-        )  # fmt: skip
-        assert done.returncode == 1
-        assert f"Cannot listen on 127.0.0.1:{port}: Address already in use" in done.stderr
 
 
 @pytest.mark.parametrize("kv_type", ["q8_0", "q4_0"])
