@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from ..errors import ErrorCode, RbeeError
 from .options import Offline, Paths, facade
 
 if TYPE_CHECKING:
@@ -104,7 +105,9 @@ class Prepared:
 
 
 def prepare(model: str, job: Job, wanted: WorkerOptions, *, parallel: int = 1, **more: Any) -> Prepared:
-    """Plan the run, then download the model if need be: that it does not fit is told before.
+    """Plan the run, build the worker and download the model if need be, in this order.
+
+    That a model does not fit, and that something to build a worker with lacks, is told before a long download.
 
     :param parallel: requests computed at once if nothing was asked for.
     :param more: further fields of :class:`~rbee_core.workers.runtime.StartOptions`.
@@ -117,6 +120,8 @@ def prepare(model: str, job: Job, wanted: WorkerOptions, *, parallel: int = 1, *
     plan = rbee.plan(model, job, request)
     recipe, variant, _devices = plan.choice
     _tell(plan, job)
+    if plan.subject.exact:
+        _build(plan, job)
     entry = rbee.ensure_model(model, job, allow_retired=wanted.allow_retired)
     if not plan.subject.exact and not plan.subject.downloaded:
         # Now its headers can be read for sure.
@@ -125,9 +130,26 @@ def prepare(model: str, job: Job, wanted: WorkerOptions, *, parallel: int = 1, *
         if again.line() != plan.line():
             _tell(again, job)
         plan = again
+        _build(plan, job)
     options = plan.start_options(StartOptions(kv_type=wanted.kv_type, **more))
     return Prepared(entry, recipe, variant, options)
 
 
 def _tell(plan: Plan, job: Job) -> None:
     job.emit("plan_chosen", f"Plan: {plan.line()}", actor="planner", chosen=plan.wire()["chosen"])
+    for note in plan.unused:
+        job.emit("plan_unused", note, actor="planner")
+
+
+def _build(plan: Plan, job: Job) -> None:
+    """Build the chosen worker. Where that fails, what runs the model without it is told."""
+    recipe, variant, _devices = plan.choice
+    try:
+        facade().workers.build(recipe, variant, job)
+    except RbeeError as error:
+        others = [
+            c.feature for c in plan.candidates if c.verdict in ("fits", "partial") and c.feature != variant.feature
+        ]
+        if others and error.code is ErrorCode.BUILD_FAILED:
+            error.hint = f"{error.hint}\nOr run the model without it: --backend {others[0]}"
+        raise

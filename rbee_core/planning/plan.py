@@ -73,6 +73,11 @@ class Plan:
             tensor_split=placement.split if len(placement.split) > 1 else (),
         )
 
+    @property
+    def unused(self) -> list[str]:
+        """Why GPUs are left alone, where the CPU computes."""
+        return _unused(self.candidates, self.chosen)
+
     def line(self) -> str:
         """The plan in one line."""
         chosen = self.chosen
@@ -175,7 +180,7 @@ def make_plan(models: ModelProvisioner, workers: Workers, text: str, request: Re
         chosen=chosen,
         memory=tuple(memory_of(chosen, found, workers.hardware.devices)),
         advice=tuple(advice),
-        notes=tuple(_notes(subject, found, chosen)),
+        notes=(*_notes(subject, found, chosen), *_to_build(workers, chosen)),
         problem=problem,
     )
 
@@ -193,12 +198,31 @@ def _notes(subject: Subject, found: Sequence[Candidate], chosen: Candidate | Non
             notes.append(
                 "Each token waits for the layers on the CPU: expect a fraction of the speed it would have on the GPU."
             )
-    if chosen is not None and chosen.feature == "cpu":
-        unused = [candidate for candidate in found if candidate.devices and candidate.feature != "cpu"]
-        notes += [f"{candidate.device} is not used: {candidate.reason}" for candidate in unused]
+    notes += _unused(found, chosen)
     if not subject.downloaded and subject.download:
         notes.append(f"{human_size(subject.download)} have to be fetched first.")
     return list(dict.fromkeys(_sentence(note) for note in notes))
+
+
+def _to_build(workers: Workers, chosen: Candidate | None) -> list[str]:
+    """That the worker has to be built first, and whether that takes long."""
+    if chosen is None or chosen.recipe is None:
+        return []
+    variant = chosen.recipe.variant(chosen.feature)
+    if workers.built(chosen.recipe, variant) is not None:
+        return []
+    from ..workers.pip_options import merged_pip
+
+    compiled = merged_pip(chosen.recipe, variant).from_source
+    return [f"{chosen.variant} has to be built first{', and is compiled on this machine' if compiled else ''}."]
+
+
+def _unused(found: Sequence[Candidate], chosen: Candidate | None) -> list[str]:
+    """Why GPUs are left alone, where the CPU computes."""
+    if chosen is None or chosen.feature != "cpu":
+        return []
+    unused = [candidate for candidate in found if candidate.devices and candidate.feature != "cpu"]
+    return [_sentence(f"{candidate.device} is not used: {candidate.reason}") for candidate in unused]
 
 
 def _sentence(note: str) -> str:

@@ -145,6 +145,10 @@ class Workers:
 
     # --- building ---------------------------------------------------------------------------------------------------
 
+    def built(self, recipe: WorkerRecipe, variant: WorkerVariant) -> WorkerBinary | None:
+        """The build there is of just this recipe, made for these devices too, if there is one."""
+        return self.installed.find(variant.id, self._fingerprint(recipe, variant), self._made_for(recipe, variant))
+
     def build(self, recipe: WorkerRecipe, variant: WorkerVariant, job: Job, *, force: bool = False) -> WorkerBinary:
         """Build a variant, or return the build there is of just this recipe.
 
@@ -153,15 +157,14 @@ class Workers:
         :param force: build again, beside the old one, which is replaced when the new one works.
         :raises RbeeError: ``BUILD_FAILED``, ``BACKEND_UNAVAILABLE``, ``CANCELLED``.
         """
-        fingerprint = self._fingerprint(recipe, variant)
-        existing = self.installed.find(variant.id, fingerprint)
+        fingerprint, existing = self._fingerprint(recipe, variant), self.built(recipe, variant)
         if existing is not None and not force:
             job.emit("worker_build_exists", f"{variant.id} {existing.version} is built already.", worker=variant.id)
             return existing
         if (reason := self.obstacle(recipe, variant)) is not None:
             raise RbeeError(ErrorCode.BACKEND_UNAVAILABLE, f"{variant.id} cannot be built here: {reason}")
         with self.installed.lock(variant.id, job):
-            newer = self.installed.find(variant.id, fingerprint)
+            newer = self.built(recipe, variant)
             if newer is not None and (not force or (existing is not None and newer.added_at > existing.added_at)):
                 job.emit("worker_build_exists", f"{variant.id} was built by another process.", worker=variant.id)
                 return newer
@@ -170,7 +173,7 @@ class Workers:
 
     def _build(self, recipe: WorkerRecipe, variant: WorkerVariant, fingerprint: str, job: Job) -> WorkerBinary:
         backend = self.plugins.backend(variant.feature)
-        devices = [device for device in self.hardware.devices if device.backend == variant.feature]
+        devices = self._devices(variant)
         dest = self.installed.prepare(variant.id, recipe.version, fingerprint)
         job.emit("worker_build_start", f"Building {variant.id} {recipe.version}.", worker=variant.id, path=str(dest))
         try:
@@ -191,6 +194,7 @@ class Workers:
                 "recipe": recipe.digest,
                 "backend": backend.record.title,
                 "dist": recipe.dist,
+                "architectures": self._made_for(recipe, variant),
             }
             self.installed.register(binary, dest)
         except BaseException as error:
@@ -213,6 +217,17 @@ class Workers:
             error.hint = error.hint.replace(str(log), str(kept))
         shutil.rmtree(dest, ignore_errors=True)
 
+    def _devices(self, variant: WorkerVariant) -> list[Device]:
+        """The devices that a variant is for."""
+        return [device for device in self.hardware.devices if device.backend == variant.feature]
+
+    def _made_for(self, recipe: WorkerRecipe, variant: WorkerVariant) -> list[str]:
+        """The architectures of the devices that a build is made for, if it matters: what is compiled for one GPU does
+        not run on another. A build for more of them, some hidden or gone since, does."""
+        if not merged_pip(recipe, variant).made_for_devices:
+            return []
+        return sorted({device.architecture for device in self._devices(variant) if device.problem is None})
+
     def _fingerprint(self, recipe: WorkerRecipe, variant: WorkerVariant) -> str:
         """What a build depends on: the same again gives the same."""
         parts = {
@@ -223,10 +238,6 @@ class Workers:
             "interpreter": str(Path(sys.executable).resolve()),
             "machine": str(this_machine(self.config)),
         }
-        if merged_pip(recipe, variant).made_for_devices:
-            # What is compiled for one GPU does not run on another.
-            found = [device for device in self.hardware.devices if device.backend == variant.feature]
-            parts["devices"] = ",".join(sorted({device.architecture for device in found}))
         return "sha256:" + hashlib.sha256(json.dumps(parts, sort_keys=True).encode()).hexdigest()
 
     def remove(self, variant_id: str) -> None:
@@ -273,7 +284,7 @@ class Workers:
         job: Job,
     ) -> Started:
         """Start a worker, building it if need be, and wait until it answers."""
-        binary = self.build(recipe, variant, job)
+        binary = self.built(recipe, variant) or self.build(recipe, variant, job)
         with job.stage("worker_start", "worker-manager"):
             return self._starter.start(recipe, binary, entry, options, job)
 
