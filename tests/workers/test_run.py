@@ -41,6 +41,8 @@ def test_a_third_partys_worker_answers(toy_home: RbeeHome, toys: Toys) -> None:
     assert done.stdout == "echo: hello\n"
     assert "Plan: toy-worker-cpu on CPU-0 (" in done.stderr
     assert "Starting toy-worker-cpu with toy on CPU-0." in done.stderr
+    (entry,) = json.loads((toy_home.models / "catalog.json").read_text())["models"]
+    assert entry["last_used_at"], "the quota spares what was used lately"
     assert running(toy_home) == []
 
 
