@@ -222,8 +222,10 @@ class Workers:
         return [device for device in self.hardware.devices if device.backend == variant.feature]
 
     def _made_for(self, recipe: WorkerRecipe, variant: WorkerVariant) -> list[str]:
-        """The architectures of the devices that a build is made for, if it matters: what is compiled for one GPU does
-        not run on another. A build for more of them, some hidden or gone since, does."""
+        """The architectures of the devices that a build is made for; empty where that does not matter.
+
+        What is compiled for one GPU does not run on another. A build for more than are there now, does.
+        """
         if not merged_pip(recipe, variant).made_for_devices:
             return []
         return sorted({device.architecture for device in self._devices(variant) if device.problem is None})

@@ -37,10 +37,14 @@ check = ["{{python}}", "-c", "import toy_engine"]
 """
 
 
-def forced(name: str, *ids: str) -> dict[str, str]:
+def _listed(name: str) -> list[dict[str, Any]]:
+    """A machine's GPUs, without their numbers."""
+    return [{key: value for key, value in gpu.wire().items() if key != "id"} for gpu in load(name).devices["cuda"]]
+
+
+def forced(name: str) -> dict[str, str]:
     """The variables that make rbee believe in a machine's GPUs, and in no others."""
-    devices = [device.wire() for device in load(name).devices["cuda"] if not ids or device.id in ids]
-    return {"RBEE_FORCE_CUDA": json.dumps(devices), "RBEE_FORCE_CPU": "[]", "RBEE_OFFLINE": "1"}
+    return {"RBEE_FORCE_CUDA": json.dumps(_listed(name)), "RBEE_FORCE_CPU": "[]", "RBEE_OFFLINE": "1"}
 
 
 def toolkit(root: Path, version: str, codes: str = "sm_86 sm_89 sm_90", *, cublas: bool = True) -> dict[str, str]:
@@ -89,10 +93,11 @@ def test_an_engine_is_compiled_for_the_gpus_there_are(rbee: RbeeHome, tmp_path: 
     assert (seen["CUDA_ARCHITECTURES"], seen["CUDAARCHS"], seen["TORCH_CUDA_ARCH_LIST"]) == ("86", "86", "8.6")
     assert seen["CUDA_PATH"] == str(tmp_path / "cuda")
     assert json.loads(first.stdout)["provenance"]["toolchain"]["CUDA"].startswith("12.4")
-    # With the same GPU it is built already; another GPU needs other code.
-    assert json.loads(build(rbee, folder, {**env, **forced("2x-rtx3090", "GPU-0")}).stdout) == json.loads(first.stdout)
-    other = build(rbee, folder, {**env, **forced("rtx4090")})
-    assert compiled_with(other)["CUDA_ARCHITECTURES"] == "89"
+    # Another GPU needs other code; one of those that it was built for does not.
+    both = {**env, "RBEE_FORCE_CUDA": json.dumps(_listed("2x-rtx3090")[:1] + _listed("rtx4090"))}
+    other = build(rbee, folder, {**env, **forced("rtx4090"), **both})
+    assert compiled_with(other)["CUDA_ARCHITECTURES"] == "86;89"
+    assert json.loads(build(rbee, folder, {**env, **forced("rtx4090")}).stdout) == json.loads(other.stdout)
 
 
 def test_a_toolkit_that_cannot_do_it_is_told_before_the_build(rbee: RbeeHome, tmp_path: Path) -> None:
