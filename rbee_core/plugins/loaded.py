@@ -88,7 +88,6 @@ class LoadedVendor(LoadedPlugin):
 
         return self._call("download_model", check, job=job, ref=ref, dest=dest)
 
-
     def read_model(self, ref: ModelRef, name: str, start: int, length: int, job: Job) -> bytes | None:
         """A part of one of the model's files; ``None`` when the vendor cannot, or does not implement the hook."""
 
