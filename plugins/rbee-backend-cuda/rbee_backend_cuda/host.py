@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from rbee_core.cgroups import memory_limits
 from rbee_core.probing import read_kibibytes, read_text
 
 #: Folders with the driver's libraries, below the root, that the loader may not look into. WSL's is shared by Windows.
@@ -18,9 +19,16 @@ def read(path: Path) -> str:
 
 
 def memory(root: Path) -> tuple[int | None, int | None]:
-    """The machine's own memory in bytes, total and available (``/proc/meminfo``): what integrated GPUs compute in."""
+    """The machine's own memory in bytes, total and available: what integrated GPUs compute in.
+
+    ``/proc/meminfo`` tells it, and limits of containers count.
+    """
     file = root / "proc/meminfo"
-    return read_kibibytes(file, "MemTotal"), read_kibibytes(file, "MemAvailable")
+    total, free = read_kibibytes(file, "MemTotal"), read_kibibytes(file, "MemAvailable")
+    if total is None or free is None:
+        return total, free
+    groups = memory_limits(root)
+    return min([total, *(group.limit for group in groups)]), min([free, *(group.free for group in groups)])
 
 
 def nvidia_cards(root: Path) -> list[str]:

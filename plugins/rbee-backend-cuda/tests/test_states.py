@@ -68,7 +68,7 @@ VISIBLE: list[tuple[str, dict[str, str], list[str]]] = [
 
 OTHERS = [
     *("compute-only-container", "prohibited", "mig-without-instances", "one-lost", "lost-later", "given-to-others"),
-    *("kepler", "nvml-fails", "smi-only", "smi-old", "smi-nonsense"),
+    *("kepler", "nvml-fails", "jetson-container", "smi-only", "smi-old", "smi-nonsense"),
 ]
 
 
@@ -134,6 +134,11 @@ def test_a_container_with_the_compute_libraries_alone_has_all_its_gpu(answers: d
     assert answers[key("compute-only-container")]["devices"] == [
         device.wire() for device in load("rtx4090").devices["cuda"]
     ]
+
+
+def test_a_limit_on_memory_holds_for_a_gpu_that_computes_in_it(answers: dict[str, dict[str, Any]]) -> None:
+    (found,) = answers[key("jetson-container")]["devices"]
+    assert (found["memoryTotal"], found["memoryFree"]) == (8 << 30, 7 << 30)
 
 
 def test_an_nvml_that_fails_gives_way_to_the_driver_api(answers: dict[str, dict[str, Any]]) -> None:
