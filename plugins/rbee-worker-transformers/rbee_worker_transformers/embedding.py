@@ -15,6 +15,8 @@ from rbee_worker_kit.requests import EmbeddingRequest
 from .folder import read_json
 from .loading import Loaded
 
+#: Texts of one request (OpenAI's limit).
+MAX_TEXTS = 2048
 #: Texts computed in one pass.
 _BATCH = 16
 
@@ -37,7 +39,10 @@ class Embedder:
 
         :raises ApiError: 400: a text is empty, or longer than the model takes.
         """
-        prompts = [self._tokens(text) for text in _texts(asked)]
+        texts = _texts(asked)
+        if len(texts) > MAX_TEXTS:
+            raise ApiError(400, f"'input': one request has at most {MAX_TEXTS} texts", param="input")
+        prompts = [self._tokens(text) for text in texts]
         vectors: list[list[float]] = []
         with self._lock, torch.inference_mode():
             for begin in range(0, len(prompts), _BATCH):

@@ -65,18 +65,29 @@ def load_model(config: dict[str, Any]) -> Loaded:
     if not tokenizer.is_fast:
         raise ValueError("the model's tokenizer has no tokenizer.json, and cannot be run without it")
     text = kind.get_text_config(decoder=True)
-    trained = int(getattr(text, "max_position_embeddings", 0) or 0)
+    context = _context(config["context"], text, tokenizer, embeds=embeds)
     return Loaded(
         model=model,
         tokenizer=tokenizer,
         device=device,
-        context=min(config["context"], trained) if trained > 0 else config["context"],
+        context=context,
         kv_type=_KV_TYPES.get(config["kv_type"], model.dtype),
         stops=_stops(model, tokenizer),
         defaults=_defaults(model),
         vocabulary=int(model.get_input_embeddings().weight.shape[0]),
         embeds=embeds,
     )
+
+
+def _context(wanted: int, text: Any, tokenizer: Any, *, embeds: bool) -> int:
+    """Tokens per request: what is wanted, and no more than the model was made for."""
+    limits = [wanted, int(getattr(text, "max_position_embeddings", 0) or 0)]
+    if embeds:  # some encoders have positions that are not for tokens; the tokenizer knows how many are
+        limits.append(int(tokenizer.model_max_length))
+    context = min(limit for limit in limits if limit > 0)
+    if context < wanted:
+        log.info("the context is %d tokens: the model was not made for more", context)
+    return context
 
 
 def is_encoder(folder: Path, table: dict[str, Any]) -> bool:

@@ -120,10 +120,17 @@ class OneByOne:
 class Rows:
     """All sequences in one pass."""
 
-    def __init__(self, loaded: Loaded, layers: int, parallel: int) -> None:
+    def __init__(self, loaded: Loaded, layers: int, parallel: int, context: int) -> None:
         self._forward = _Forward(loaded)
         self._layers = layers
-        self._rows = RowCache(layers, parallel, loaded.context, loaded.kv_type, loaded.device)
+        self._rows = RowCache(layers, parallel, context, loaded.kv_type, loaded.device)
+
+    def take_memory(self) -> None:
+        """Take the memory of all rows now, so that what does not fit is told before anybody waits for an answer."""
+        prompt = Prompt([1])
+        self.read(prompt)
+        self.add(prompt)
+        self.remove(0)
 
     @property
     def passes(self) -> int:
@@ -160,15 +167,16 @@ def make_runner(loaded: Loaded, parallel: int) -> Runner:
     """The quickest that gives what the model gives: in a trial, two sequences together are what each is alone."""
     layers = _attention_layers(loaded)
     if layers is not None and loaded.context >= _TRIAL_LENGTH + 2:
-        rows = Rows(loaded, layers, max(2, parallel))
         try:
-            fits = _agrees(rows, OneByOne(loaded))
+            fits = _agrees(Rows(loaded, layers, 2, _TRIAL_LENGTH + 2), OneByOne(loaded))
         except torch.OutOfMemoryError:
             raise
         except Exception as error:  # noqa: BLE001 — a model's own code may raise anything when it is padded
             log.info("this model cannot be batched: %s", error)
             fits = False
         if fits:
+            rows = Rows(loaded, layers, parallel, loaded.context)
+            rows.take_memory()
             return rows
         log.info("the model's answers differ in a batch: requests are computed one by one, side by side")
     return OneByOne(loaded)

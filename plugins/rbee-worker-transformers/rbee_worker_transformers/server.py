@@ -8,7 +8,8 @@ import json
 import logging
 import socket
 import threading
-from typing import Any
+from collections.abc import Callable
+from typing import Any, TypeVar
 
 import uvicorn
 from pydantic import ValidationError
@@ -22,6 +23,8 @@ from .sequence import Step
 from .service import Service, Work
 
 log = logging.getLogger("rbee_worker_transformers")
+
+T = TypeVar("T")
 
 _SHAPES: dict[str, type[Generation]] = {
     "/v1/completions": CompletionRequest,
@@ -62,7 +65,7 @@ class Application:
     async def _answer(self, path: str, body: bytes, send: Send) -> None:
         service = self._service
         if isinstance(service, Embedder):
-            await _send_json(send, await asyncio.to_thread(service.embed, _parsed(EmbeddingRequest, body)))
+            await _send_json(send, await _in_thread(service.embed, _parsed(EmbeddingRequest, body)))
             return
         asked = _parsed(_SHAPES[path], body)
         loop = asyncio.get_running_loop()
@@ -72,7 +75,7 @@ class Application:
             loop.call_soon_threadsafe(steps.put_nowait, step)
 
         # Making tokens of a long prompt takes a while: not in the thread that serves the others.
-        work = await asyncio.to_thread(service.prepare, asked, tell)
+        work = await _in_thread(service.prepare, asked, tell)
         service.scheduler.submit(work.sequences)
         try:
             if asked.stream:
@@ -81,6 +84,18 @@ class Application:
                 await _whole(work, steps, send)
         finally:
             service.scheduler.cancel(work.sequences)
+
+
+async def _in_thread(function: Callable[..., T], *arguments: Any) -> T:
+    """What may take a while, or fail: a failure is an answer too, and not a connection that breaks off."""
+    try:
+        return await asyncio.to_thread(function, *arguments)
+    except ApiError:
+        raise
+    except Exception as error:
+        log.exception("a request failed")
+        message = f"The engine failed: {type(error).__name__}: {error}"[:500]
+        raise ApiError(500, message, type="server_error", code="engine_error") from error
 
 
 async def _whole(work: Work, steps: asyncio.Queue[Step], send: Send) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 
+from rbee_worker_kit.errors import ApiError
 from rbee_worker_kit.requests import ChatCompletionRequest, Generation
 
 from .answers import Answer
@@ -18,6 +19,8 @@ from .scheduler import Scheduler
 from .sequence import Sequence, Step
 from .text import TextStream
 
+#: Answers to one request: prompts, times ``n``.
+MAX_ANSWERS = 256
 #: Tokens before an answer that its first ones are read in the context of.
 _CONTEXT = 8
 
@@ -47,6 +50,8 @@ class Service:
         """
         check_supported(asked)
         prompts = prompts_of(asked, self.loaded)
+        if len(prompts) * (asked.n or 1) > MAX_ANSWERS:
+            raise ApiError(400, f"One request has at most {MAX_ANSWERS} answers.", code="too_many_answers")
         sequences: list[Sequence] = []
         for prompt in prompts:
             for number in range(asked.n or 1):

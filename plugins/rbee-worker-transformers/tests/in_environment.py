@@ -140,6 +140,52 @@ def long_life(loaded: Loaded) -> dict[str, Any]:
     }
 
 
+def faults(loaded: Loaded) -> dict[str, Any]:
+    """One that is cancelled in the middle, and a step that fails: the others, and those that come after, go on."""
+    run, alone = Run(loaded, 3), Run(loaded, 1)
+    left = threading.Semaphore(0)
+    steps: list[Step] = []
+
+    def tell(step: Step) -> None:
+        steps.append(step)
+        if step.index == 0 and len(sequences[0].tokens) == 5:
+            sequences[0].is_cancelled = True
+        if step.finish:
+            left.release()
+
+    def ask(prompts: list[list[int]]) -> list[Sequence]:
+        sampler = [Sampler(Sampling(temperature=0), loaded.device, prompt, None) for prompt in prompts]
+        text = TextStream(loaded.tokenizer, [], [])
+        return [
+            Sequence(i, Prompt(prompt), sampler[i], text, TOKENS, frozenset(), tell) for i, prompt in enumerate(prompts)
+        ]
+
+    sequences = ask(PROMPTS[:3])
+    run.scheduler.submit(sequences)
+    left.acquire()
+    left.acquire()
+    others = [sequence.tokens for sequence in sequences[1:]]
+    found: dict[str, Any] = {
+        "cancelled": len(sequences[0].tokens),
+        "others": others == [alone.ask([prompt])[0] for prompt in PROMPTS[1:3]],
+    }
+    step, calls = run.runner.step, []
+
+    def failing(tokens: list[int]) -> Any:
+        calls.append(len(tokens))
+        if len(calls) == 4:
+            raise RuntimeError("out of luck")
+        return step(tokens)
+
+    run.runner.step = failing  # type: ignore[method-assign]
+    sequences = ask([[50, 51]])
+    run.scheduler.submit(sequences)
+    left.acquire()
+    found["error"] = steps[-1].error
+    found["after"] = run.ask([PROMPTS[0]]) == alone.ask([PROMPTS[0]])
+    return found
+
+
 def sampling() -> dict[str, Any]:
     """Choices from logits that are known."""
     device = torch.device("cpu")
@@ -265,8 +311,13 @@ def main() -> None:
         save(kind, folder / kind, demo)
         found[kind] = compare(load(folder / kind))
     loaded = load(demo, 512)
-    demo_loaded = load(folder / "llama", 150)
-    found |= {"long_life": long_life(demo_loaded), "sampling": sampling(), "text": text(loaded.tokenizer)}
+    small = load(folder / "llama", 150)
+    found |= {
+        "long_life": long_life(small),
+        "faults": faults(load(folder / "llama")),
+        "sampling": sampling(),
+        "text": text(loaded.tokenizer),
+    }
     found |= {"foreign": foreign(folder), "encoder": encoder(folder / "encoder", demo)}
     half = load(folder / "llama", kv_type="f16")
     found["kv_f16"] = {"runner": type(Run(half, 2).runner).__name__, "tokens": len(Run(half, 2).ask([[5, 6]])[0])}

@@ -81,6 +81,12 @@ def test_sequences_that_fill_the_context_while_others_join(found: dict[str, Any]
     assert found["long_life"]["tokens"] > 30
 
 
+def test_one_that_goes_away_and_a_step_that_fails_leave_the_others_alone(found: dict[str, Any]) -> None:
+    assert found["faults"] == {
+        "cancelled": 5, "others": True, "error": "The engine failed: RuntimeError: out of luck", "after": True,
+    }  # fmt: skip
+
+
 def test_keys_and_values_can_be_stored_in_another_type(found: dict[str, Any]) -> None:
     assert found["kv_f16"] == {"runner": "Rows", "tokens": 24}
 
