@@ -8,6 +8,7 @@ from pathlib import Path
 
 from rbee_core.contracts import Device
 from rbee_core.errors import ErrorCode, RbeeError
+from rbee_core.probing import tidy
 
 from . import driver_api, host, nvml, smi
 from .devices import device
@@ -48,6 +49,8 @@ def _ask(root: Path) -> tuple[System, bool]:
                 raise RbeeError(ErrorCode.BACKEND_UNAVAILABLE, refusal.reason) from None
             if not refusal.missing:
                 reasons.append(refusal.reason)
+        except Exception as error:  # noqa: BLE001 - libraries of any age and make are asked
+            reasons.append(f"{ask.__module__.rpartition('.')[2]} failed: {tidy(str(error)) or type(error).__name__}.")
     raise RbeeError(ErrorCode.BACKEND_UNAVAILABLE, reasons[0] if reasons else host.absent(root))
 
 

@@ -79,7 +79,7 @@ def _maybe(nvml: Any, function: Callable[..., T], *arguments: Any) -> T | None:
     """What a function answers; ``None`` if this GPU, or this version of the driver, does not know."""
     try:
         return function(*arguments)
-    except nvml.NVMLError:
+    except (nvml.NVMLError, ValueError):  # the latter for text that is not UTF-8
         return None
 
 

@@ -40,6 +40,8 @@ def driver(tmp_path_factory: pytest.TempPathFactory) -> Driver:
         # With the name inside, as NVIDIA's have it: a library that is loaded from elsewhere is then found by its name.
         argv = ["gcc", "-shared", "-fPIC", "-Wall", "-Werror", f"-Wl,-soname,{library}", "-o", str(target)]
         subprocess.run([*argv, str(FAKE / "nvidia.c")], check=True)
+    hollow = ["gcc", "-shared", "-x", "c", "-o", str(folder / "lib" / "hollow.so"), os.devnull]
+    subprocess.run(hollow, check=True)
     programs = folder / "bin"
     programs.mkdir()
     shutil.copy(FAKE / "nvidia-smi", programs)

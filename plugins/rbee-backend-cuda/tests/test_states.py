@@ -33,6 +33,7 @@ REASONS = {
     "stub-library": ["stub", "LD_LIBRARY_PATH"],
     "smi-mismatch": ["differ", "Reboot"],
     "smi-not-loaded": ["modprobe nvidia"],
+    "hollow-libraries": ["NVML does not answer"],
     "smi-hangs": ["did not end within 2 s"],
 }
 
@@ -68,7 +69,7 @@ VISIBLE: list[tuple[str, dict[str, str], list[str]]] = [
 
 OTHERS = [
     *("compute-only-container", "prohibited", "mig-without-instances", "one-lost", "lost-later", "given-to-others"),
-    *("kepler", "nvml-fails", "jetson-container", "smi-only", "smi-old", "smi-nonsense"),
+    *("kepler", "nvml-fails", "jetson-container", "garbled", "smi-only", "smi-old", "smi-nonsense"),
 ]
 
 
@@ -169,6 +170,11 @@ def test_unusable_gpus_say_why(answers: dict[str, dict[str, Any]]) -> None:
         (found,) = answers[key(state)]["devices"]
         assert words in found["problem"]
         assert found["memoryTotal"] > 0
+
+
+def test_a_name_that_is_no_text_is_no_obstacle(answers: dict[str, dict[str, Any]]) -> None:
+    (found,) = answers[key("garbled")]["devices"]
+    assert found == {**load("rtx4090").devices["cuda"][0].wire(), "name": "NVIDIA GPU 0"}
 
 
 def test_nvidia_smi_is_the_last_resort(answers: dict[str, dict[str, Any]]) -> None:

@@ -35,12 +35,14 @@ def prepare(state: Path, root: Path) -> None:
             (card / "vendor").write_text(vendor + "\n")
             (card / "class").write_text(kind + "\n")
     driver = state / "driver.txt"
-    there = driver.read_text().split("\n", 1)[0].split()[1:] if driver.is_file() else []
+    there = driver.read_text("utf-8", "replace").split("\n", 1)[0].split()[1:] if driver.is_file() else []
     for key, library in LIBRARIES.items():
         place = Path(os.environ["LD_LIBRARY_PATH"]) / library
         place.unlink(missing_ok=True)
         if key in there:
             place.symlink_to(Path(os.environ["FAKE_LIBRARIES"]) / library)
+        elif f"{key}-without-functions" in there:
+            place.symlink_to(Path(os.environ["FAKE_LIBRARIES"]) / "hollow.so")
         else:
             place.touch()
         if "wsl" in there:
