@@ -50,13 +50,19 @@ def _heading(plan: Plan) -> str:
         return f"{plan.subject.id}: nothing is known of its size"
     facts = [
         shape.architecture if shape.architecture != "unknown" else "",
-        f"{shape.parameters / 1e9:.1f} billion parameters" if shape.parameters else "",
+        _parameters(shape.parameters) if shape.exact else "",
         shape.quantization or "",
         human_size(shape.size),
-        f"{len(shape.layers)} layers" if shape.layers else "",
+        f"{len(shape.layers)} layers" if shape.layers and shape.exact else "",
         f"trained for {shape.trained_context} tokens" if shape.trained_context else "",
     ]
     return f"{plan.subject.id}: {', '.join(fact for fact in facts if fact)}"
+
+
+def _parameters(count: int) -> str:
+    if count < 10**9:
+        return f"{count / 1e6:.1f} million parameters" if count else ""
+    return f"{count / 1e9:.1f} billion parameters"
 
 
 def _table(plan: Plan) -> object:

@@ -185,7 +185,8 @@ class _Considering:
             shape=shape,
             gpus=() if on_cpu else tuple(Budget(device) for device in devices),
             host=Budget(host) if host is not None else None,
-            partial=self._can.partial_offload and bool(shape.layers),
+            # Where layers are only guessed, none can be counted out.
+            partial=self._can.partial_offload and shape.exact,
         )
         found = place(site, self._wish)
         if isinstance(found, Shortage):

@@ -62,15 +62,15 @@ class Plan:
         if placement is None:
             wish = wish_for(recipe, self.subject, self.request)
             return replace(options, devices=devices, context=wish.contexts()[1], parallel=wish.parallels()[0])
-        gpus = bool(placement.site.gpus) and bool(placement.site.shape.layers)
+        counted = placement.site.shape.exact  # else the engine takes all, and shares them out itself
         return replace(
             options,
             context=placement.demand.context,
             parallel=placement.demand.parallel,
             devices=devices,
             threads=_threads(placement.site.host.device) if placement.site.host is not None else None,
-            gpu_layers=sum(placement.split) if gpus else None,
-            tensor_split=placement.split if len(placement.split) > 1 else (),
+            gpu_layers=sum(placement.split) if counted and placement.site.gpus else None,
+            tensor_split=placement.split if counted and len(placement.split) > 1 else (),
         )
 
     @property
@@ -106,8 +106,8 @@ class Plan:
                 "format": shape.format,
                 "architecture": shape.architecture,
                 "quantization": shape.quantization,
-                "parameters": shape.parameters or None,
-                "layers": len(shape.layers),
+                "parameters": shape.parameters if shape.exact else None,
+                "layers": len(shape.layers) if shape.exact else None,
                 "size": shape.size,
                 "contextLength": shape.trained_context,
                 "exact": shape.exact,
@@ -127,13 +127,14 @@ class Plan:
             **dict.fromkeys(("layers", "memoryRequired", "memoryAvailable")),
         }
         if (placement := chosen.placement) is not None:
+            counted = placement.site.shape.exact
             row |= {
                 "contextLength": placement.demand.context,
                 "parallel": placement.demand.parallel,
                 "kvType": placement.demand.kv_type,
-                "gpuLayers": sum(placement.split),
-                "tensorSplit": list(placement.split) if len(placement.split) > 1 else None,
-                "layers": placement.site.units,
+                "gpuLayers": sum(placement.split) if counted else None,
+                "tensorSplit": list(placement.split) if counted and len(placement.split) > 1 else None,
+                "layers": placement.site.units if counted else None,
                 "memoryRequired": placement.required,
                 "memoryAvailable": placement.available,
             }

@@ -23,6 +23,8 @@ def placed(found: Placement, wish: Wish) -> str:
     gpus = sum(part.total for part in found.needed.gpus)
     taken = f"{human_size(gpus)} of {human_size(sum(budget.usable for budget in site.gpus))}"
     over = f"over {named(site.gpus)} ({' + '.join(map(str, found.split))})" if len(site.gpus) > 1 else ""
+    if not site.shape.exact:
+        return f"all of it {f'over {named(site.gpus)}' if over else 'on the GPU'}, {asked}: about {taken}"
     if found.whole:
         return f"all {site.units} layers {over or 'on the GPU'}, {asked}: {taken}"
     rest = f"the rest on the CPU ({human_size(found.needed.host.total)} of {host})"

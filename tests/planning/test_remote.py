@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from rbee_core.testing.cli import RbeeHome
+from rbee_core.testing.dists import PluginFolder
 from rbee_core.testing.hub import FakeHub
 from rbee_core.testing.machines import load
 from rbee_core.testing.servers.web import WebServer
@@ -103,6 +104,50 @@ def test_a_damaged_header_is_told_and_the_size_is_what_counts(web: WebServer, rb
     assert plan["chosen"]["memoryRequired"] > 5_000_000_000
     assert not plan["shape"]["exact"]
     assert "could not be read" in " ".join(plan["notes"])
+    # Nobody knows how many layers it has: the engine takes all of them.
+    assert (plan["chosen"]["gpuLayers"], plan["shape"]["layers"], plan["shape"]["parameters"]) == (None, None, None)
+
+
+BROKEN_VENDOR = """
+    import os
+    from rbee_core import hookimpl
+    from rbee_core.contracts import ManifestFile, ModelManifest
+
+    class Vendor:
+        @hookimpl
+        def supports_model(self, ref):
+            return True
+
+        @hookimpl
+        def resolve_model(self, ref, job):
+            more = {"alternatives": [{"ref": "toy:\\x1b[2J", "size": 1}, {"ref": "toy:small", "size": 10**9}, 7]}
+            files = [ManifestFile(name="m.gguf", size=9 * 10**11)]
+            return ModelManifest(files=files, metadata={} if os.environ["TOY"] == "none" else more)
+
+        @hookimpl
+        def download_model(self, ref, dest):
+            return 5
+
+        @hookimpl
+        def read_model(self, ref, name, start, length):
+            if os.environ["TOY"] == "raises":
+                raise ZeroDivisionError
+            answers = {"none": None, "too much": b"x" * (length + 1), "text": "x", "garbage": b"x" * length}
+            return answers[os.environ["TOY"]]
+    """
+
+
+@pytest.mark.parametrize("toy", ["none", "raises", "too much", "text", "garbage"])
+def test_a_vendor_that_cannot_or_misbehaves_leaves_the_size(toy: str, tmp_path: Path, rbee: RbeeHome) -> None:
+    folder = PluginFolder(tmp_path / "site")
+    folder.add("vendor", "toy", BROKEN_VENDOR)
+    env = {**load("rtx4090").env(), "PYTHONPATH": str(folder.path), "TOY": toy}
+    done = rbee("plan", "toy:model", "--json", env=env)
+    plan, error = json.loads(done.stdout), json.loads(done.stderr)["error"]
+    assert (done.returncode, plan["chosen"], plan["shape"]["exact"]) == (1, None, False)
+    assert error["code"] in ("INSUFFICIENT_RAM", "INSUFFICIENT_VRAM")
+    assert ("toy:small" in error["hint"]) == (toy != "none")
+    assert "\x1b" not in done.stdout + done.stderr
 
 
 def test_a_model_that_is_not_there_is_an_error(hub: FakeHub, rbee: RbeeHome) -> None:
