@@ -13,6 +13,7 @@ from rbee_core.jobs import Job
 from rbee_core.workers import Needs, ToolkitSpec, build_pip_worker, merged_pip
 
 from .found import Version
+from .pytorch import build_for
 
 #: NVIDIA's toolkit, as its installers, its packages, Debian and Arch lay it out.
 TOOLKIT = ToolkitSpec(
@@ -69,7 +70,7 @@ def build(
     usable = [device for device in devices if device.problem is None]
     backend = None
     if pip.torch_backend == "auto" and not os.environ.get("UV_TORCH_BACKEND"):
-        backend = torch_backend(_need(usable, devices))
+        backend = torch_backend(pip.requirements, _need(usable, devices))
     if not pip.from_source:
         return build_pip_worker(recipe, variant, dest, job, torch_backend=backend)
     capabilities = wanted_capabilities(_need(usable, devices) if not _named(os.environ) else usable, os.environ)
@@ -147,32 +148,26 @@ def _hint(capability: Version) -> str:
     return f"CUDA {_FIRST[capability]} or newer does" if capability in _FIRST else "a newer one may"
 
 
-def torch_backend(devices: Sequence[Device]) -> str:
-    """Which of PyTorch's builds runs on these devices with this driver.
+def torch_backend(requirements: Sequence[str], devices: Sequence[Device]) -> str:
+    """Which of PyTorch's builds runs on these devices with this driver, in uv's words.
 
-    A build runs on every driver of its own major version (CUDA's minor version compatibility). Those for CUDA 13 are
-    for Turing and newer, those for 12.6 for Maxwell to Hopper, those for 12.8 for Volta to Blackwell.
-
-    :param devices: the usable ones, the best first: where no build is for all of them, the best one counts.
+    :param requirements: which PyTorch is wanted.
+    :param devices: the usable ones, the best first.
     :raises RbeeError: ``BUILD_FAILED``: there is none.
     """
-    best = _capability(devices[0]) or (7, 5)
-    all_of_them = [capability for device in devices if (capability := _capability(device)) is not None] or [best]
-    major, _ = _version(devices[0].runtime) or (12, 0)
-    if best in _JETSON:
+    best = devices[0]
+    capabilities = [capability for device in devices if (capability := _capability(device)) is not None]
+    if capabilities[:1] and capabilities[0] in _JETSON:
         raise RbeeError(
             ErrorCode.BUILD_FAILED,
             "PyTorch publishes no build for Jetson modules.",
             "Download NVIDIA's wheel of it, and set UV_FIND_LINKS to the folder that has it.",
         )
-    if major >= 13 and (min(all_of_them) >= _OLDEST_OF_13 or best >= (10, 0)):
-        return "cu130"
-    if major >= 12:
-        return "cu128" if best >= (10, 0) else "cu126"
-    if major == 11 and best <= (9, 0):
-        return "cu118"
-    raise RbeeError(
-        ErrorCode.BUILD_FAILED,
-        f"No build of PyTorch runs {devices[0].name} with the driver {devices[0].driver or ''}.",
-        "Update the driver (580 or newer is best).",
-    )
+    runtime = _version(best.runtime) or (13, 0)  # a device that was only described: a driver of today
+    if (found := build_for(requirements, runtime, capabilities)) is None:
+        raise RbeeError(
+            ErrorCode.BUILD_FAILED,
+            f"No build of PyTorch runs on {best.name} ({best.architecture}) with a driver for CUDA {best.runtime}.",
+            "Update the driver (580 or newer is best), or run GGUF models on this GPU (llm-worker).",
+        )
+    return found

@@ -146,6 +146,9 @@ def test_uv_is_told_which_pytorch_the_driver_runs(rbee: RbeeHome, tmp_path: Path
     assert "PyTorch for cu130 is found by uv, and there is no uv" in done.stderr
 
 
+TORCH = ["torch==2.13.0", "transformers>=5"]
+
+
 @pytest.mark.parametrize(
     ("machine", "backend"),
     [
@@ -154,7 +157,7 @@ def test_uv_is_told_which_pytorch_the_driver_runs(rbee: RbeeHome, tmp_path: Path
     ],
 )  # fmt: skip
 def test_each_machine_gets_a_pytorch_that_runs_there(machine: str, backend: str) -> None:
-    assert torch_backend(load(machine).devices["cuda"]) == backend
+    assert torch_backend(TORCH, load(machine).devices["cuda"]) == backend
 
 
 def gpu(capability: str, runtime: str) -> Device:
@@ -165,16 +168,42 @@ def gpu(capability: str, runtime: str) -> Device:
     )  # fmt: skip
 
 
-def test_new_and_old_gpus_and_drivers_get_theirs() -> None:
-    assert torch_backend([gpu("12.0", "12.8")]) == "cu128"
-    assert torch_backend([gpu("12.0", "13.0"), gpu("6.1", "13.0")]) == "cu130"
-    assert torch_backend([gpu("8.9", "13.0"), gpu("6.1", "13.0")]) == "cu126"
-    assert torch_backend([gpu("6.1", "13.0")]) == "cu126"
-    assert torch_backend([gpu("7.0", "11.4")]) == "cu118"
-    for device, words in ((gpu("12.0", "11.8"), "Update the driver"), (gpu("8.7", "12.6"), "NVIDIA's wheel")):
-        with pytest.raises(RbeeError) as caught:
-            torch_backend([device])
-        assert words in caught.value.hint
+@pytest.mark.parametrize(
+    ("torch", "gpus", "backend"),
+    [
+        ("torch==2.13.0", [gpu("12.0", "12.8")], "cu129"),  # runs with the same major version
+        ("torch==2.13.0", [gpu("8.9", "12.9")], "cu129"),
+        ("torch==2.13.0", [gpu("8.9", "13.2")], "cu132"),
+        (
+            "torch==2.13.0",
+            [gpu("12.0", "13.0"), gpu("6.1", "13.0")],
+            "cu130",
+        ),  # none is for both: the better one counts
+        ("torch==2.13.0", [gpu("8.9", "13.0"), gpu("6.1", "13.0")], "cu126"),
+        ("torch==2.13.0", [gpu("6.1", "13.0")], "cu126"),
+        ("torch==2.12.1", [gpu("8.9", "12.4")], "cu126"),
+        ("torch>=2.9,<2.12", [gpu("12.0", "12.8")], "cu128"),
+        ("torch", [gpu("8.6", "13.1")], "cu130"),
+        ("torch==9.0.0", [gpu("8.6", "13.1")], "cu130"),
+    ],
+)
+def test_new_and_old_gpus_and_drivers_get_theirs(torch: str, gpus: list[Device], backend: str) -> None:
+    assert torch_backend([torch], gpus) == backend
+
+
+@pytest.mark.parametrize(
+    ("torch", "device", "words"),
+    [
+        ("torch==2.13.0", gpu("7.0", "11.4"), "Update the driver"),
+        ("torch==2.15.0", gpu("6.1", "13.0"), "run GGUF models"),
+        ("torch==2.12.0", gpu("12.0", "12.8"), "Update the driver"),
+        ("torch==2.13.0", gpu("8.7", "12.6"), "NVIDIA's wheel"),
+    ],
+)
+def test_where_there_is_none_it_says_what_else_to_do(torch: str, device: Device, words: str) -> None:
+    with pytest.raises(RbeeError) as caught:
+        torch_backend([torch], [device])
+    assert words in caught.value.hint
 
 
 def test_a_person_may_name_the_architectures() -> None:
