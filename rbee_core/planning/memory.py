@@ -25,7 +25,7 @@ def estimate(
     :param backend: ``cpu``, ``cuda``, ``rocm``, ``metal``.
     :param split: layers on each GPU, in the GPUs' order; the output counts as one more layer, as in llama.cpp's
         ``n_gpu_layers``: with it ``sum(split) == len(shape.layers) + 1`` is all of the model. Empty: all on the host.
-    :param features: of the device that computes (`Device.features`): some decide the type that is computed in.
+    :param features: of the device that computes (`Device.features`): some decide how weights are held.
     :raises ValueError: a number that cannot be: a context below 1, more layers than there are.
     """
     if demand.context < 1 or demand.parallel < 1:
@@ -33,7 +33,7 @@ def estimate(
     if any(count < 0 for count in split) or sum(split) > len(shape.layers) + 1:
         raise ValueError(f"{sum(split)} layers do not fit a model that has {len(shape.layers)} and its output")
     if engine == "llama.cpp":
-        return llama_cpp.estimate(backend, shape, demand, tuple(split))
+        return llama_cpp.estimate(backend, shape, demand, tuple(split), features)
     if engine == "pytorch":
         return pytorch.estimate(backend, shape, demand, tuple(split), features)
     return guess.estimate(backend, shape, demand, tuple(split))

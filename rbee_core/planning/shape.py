@@ -46,8 +46,8 @@ class ModelShape:
 
     ``embedding``, ``output``, ``other``: bytes of the weights outside the layers: the input embeddings, what turns the
     last layer's result into logits (without a matrix when the embeddings serve, ``tied``; theirs is
-    ``embedding_matrix``), the rest. ``size`` is all of it. ``unused``: bytes, of no layer, that engines do not load
-    unless asked to (heads that guess further tokens); part of ``size``.
+    ``embedding_matrix``, stored as ``embedding_kind``), the rest. ``size`` is all of it. ``unused``: bytes, of no
+    layer, that engines do not load unless asked to (heads that guess further tokens); part of ``size``.
 
     ``attention``: ``causal``, ``encoder`` (nothing is cached) or ``encoder-decoder``. ``embeds``: it makes vectors, not
     text. ``stream``: elements per token of intermediate results outside the layers. ``dtypes``: elements by the type
@@ -85,6 +85,7 @@ class ModelShape:
     value_length: int = 0
     dtypes: Mapping[str, int] = field(default_factory=dict)
     embedding_matrix: int = 0
+    embedding_kind: str = ""
     computed_as: str | None = None
 
 

@@ -87,10 +87,12 @@ def guess_shape(chosen: Chosen, *notes: str) -> ModelShape:
     told = notes or (f"its size is all that is known of a model of the format {chosen.format}",)
     if not size:
         told = (*told, "not even its size is known")
+    layer = Layer(size // count, kv_k=hidden // 4, kv_v=hidden // 4, work=12 * hidden, largest=size // count)
     return ModelShape(
         format=chosen.format,
         architecture="unknown",
-        layers=tuple(Layer(size // count, kv_k=hidden // 4, kv_v=hidden // 4) for _ in range(count)),
+        layers=(Layer(size // count, kv_k=hidden // 4, kv_v=hidden // 4, work=12 * hidden, largest=size // count),)
+        * count,
         embedding=0,
         output=0,
         other=size - size // count * count,
@@ -99,6 +101,9 @@ def guess_shape(chosen: Chosen, *notes: str) -> ModelShape:
         kv_heads=count // 4,
         head_dim=128,
         feed_forward=4 * hidden,
+        stream=5 * hidden,
+        key_length=128,
+        value_length=128,
         vocab=128_000,
         trained_context=None,
         parameters=size // 2,

@@ -93,6 +93,7 @@ def _shape(headers: list[GgufHeader], chosen: Chosen) -> ModelShape:
         key_length=hparams.key_length,
         value_length=hparams.value_length,
         embedding_matrix=_bytes(outside, "token_embd"),
+        embedding_kind=next((_kind(tensor) for tensor in outside if tensor.name == "token_embd.weight"), ""),
         dtypes={TENSOR_TYPES.get(kind, str(kind)): elements for kind, elements in kinds.items()},
     )
 
@@ -140,6 +141,10 @@ def _sort(tensors: Iterable[GgufTensor]) -> tuple[dict[int, list[GgufTensor]], l
         else:
             blocks.setdefault(int(match["number"]), []).append(tensor)
     return blocks, outside
+
+
+def _kind(tensor: GgufTensor) -> str:
+    return TENSOR_TYPES.get(tensor.kind, str(tensor.kind))
 
 
 def _bytes(tensors: Iterable[GgufTensor], *names: str) -> int:

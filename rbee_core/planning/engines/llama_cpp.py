@@ -8,6 +8,7 @@ how far off the estimates were.
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from dataclasses import dataclass
 
 from ..amounts import Demand, Estimate, Part
@@ -17,9 +18,9 @@ from .llama_cpp_graph import KV_TYPES, cells, flash_attention, ubatch
 
 _MIB = 1 << 20
 #: The worker's two processes, Python and the engine's libraries in them; measured.
-PROCESSES = 120 * _MIB
-#: The engine's tables of a vocabulary's tokens, per token; measured.
-PER_TOKEN = 450
+PROCESSES = 70 * _MIB
+#: The engine's tables of a vocabulary's tokens, bytes per token; measured on a plain vocabulary, doubled for merges.
+PER_TOKEN = 200
 #: What the engine may keep of earlier prompts: the worker's ``PROMPT_CACHE_MIB``. A bound that a busy worker comes to.
 PROMPT_CACHE = 256 * _MIB
 #: Copies of a window's or a recurrence's state that each slot keeps: the worker's ``n_ctx_checkpoints``.
@@ -27,9 +28,15 @@ CHECKPOINTS = 2
 #: A GPU's context, kernels and temporary pool, by backend; see docs/planning.md for the sources.
 GPU_OVERHEAD = {"cuda": 550 * _MIB, "rocm": 550 * _MIB, "metal": 64 * _MIB}
 _GPU_OVERHEAD_ELSE = 400 * _MIB
+_REPACKED = {"Q4_0", "Q4_K", "Q2_K", "IQ4_NL", "MXFP4"}
+_REPACKED_ON_ARM = {"Q8_0", "Q5_K", "Q6_K"}
+_REPACKED_BY_AMX = {"Q4_1", "Q8_0", "Q5_K", "Q6_K", "IQ4_XS"}
+_ARM_FEATURES = {"asimddp", "i8mm", "dotprod", "neon", "asimd"}
 
 
-def estimate(backend: str, shape: ModelShape, demand: Demand, split: tuple[int, ...]) -> Estimate:
+def estimate(
+    backend: str, shape: ModelShape, demand: Demand, split: tuple[int, ...], features: Collection[str] = ()
+) -> Estimate:
     """See `rbee_core.planning.memory.estimate`."""
     whole = sum(split) > len(shape.layers)
     where = places(len(shape.layers), split)
@@ -40,6 +47,8 @@ def estimate(backend: str, shape: ModelShape, demand: Demand, split: tuple[int, 
         part.weights += layer.weights
         part.kv += cache_bytes(shape, layer, demand)
     _place_outside(backend, shape, host, gpus, split)
+    if not any(split) and shape.tied and _is_repacked(shape.embedding_kind, features):
+        host.weights += shape.embedding_matrix
     recurrent = any(layer.state for layer, gpu in zip(shape.layers, where, strict=True) if gpu is None)
     host.compute = compute_on_host(shape, demand, flash, split, recurrent) + _outputs(shape, demand)
     # Which GPU computes for the layers of the host: the first that there is.
@@ -93,6 +102,16 @@ def _place_outside(backend: str, shape: ModelShape, host: _Sum, gpus: list[_Sum]
     shared = backend == "metal" and shape.tied
     host.weights += 0 if shared else shape.embedding
     last.weights += shape.output + shape.other + (shape.embedding_matrix if shape.tied else 0)
+
+
+def _is_repacked(kind: str, features: Collection[str]) -> bool:
+    """Whether a CPU keeps matrices of that type in an order of its own; embeddings are looked up in the file's.
+
+    So embeddings that serve as output too are there twice (``ggml_repack_get_optimal_repack_type`` of ggml-cpu).
+    """
+    if not _ARM_FEATURES.isdisjoint(features):
+        return kind in _REPACKED | _REPACKED_ON_ARM
+    return kind in (_REPACKED | _REPACKED_BY_AMX if "amx_int8" in features else _REPACKED)
 
 
 def _largest_on_host(shape: ModelShape, where: list[int | None]) -> int:

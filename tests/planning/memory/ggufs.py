@@ -59,7 +59,7 @@ def write_model(path: Path, model: Model, *, tokens: bool = True) -> Path:
             writer.add_string(name, value)
     if tokens:
         _add_tokens(writer, model.vocab)
-    else:
+    elif model.values:  # a shard that is not the first has none
         writer.add_uint32(f"{model.architecture}.vocab_size", model.vocab)
     end = _add_tensors(writer, model, np.dtype("float32"))
     writer.write_header_to_file()
