@@ -91,8 +91,7 @@ def guess_shape(chosen: Chosen, *notes: str) -> ModelShape:
     return ModelShape(
         format=chosen.format,
         architecture="unknown",
-        layers=(Layer(size // count, kv_k=hidden // 4, kv_v=hidden // 4, work=12 * hidden, largest=size // count),)
-        * count,
+        layers=(layer,) * count,
         embedding=0,
         output=0,
         other=size - size // count * count,

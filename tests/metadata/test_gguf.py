@@ -250,9 +250,63 @@ def test_no_bytes_raise_anything_else(data: st.DataObject, sample: bytes, tmp_pa
     content = data.draw(st.just(bytes(mutated)) | st.binary(max_size=200).map(lambda tail: sample[:24] + tail))
     (tmp_path / "m.gguf").write_bytes(content)
     try:
-        header = read_gguf(tmp_path / "m.gguf")
+        header = read_gguf(tmp_path / "m.gguf", tensors=data.draw(st.booleans()))
     except BadHeader as error:
         assert str(error).isprintable()
         return
+    assert len(header.infos) in (0, header.tensors)
     assert 0 <= header.parameters <= gguf.MAX_PARAMETERS
     assert all(len(value) <= gguf.MAX_TEXT for value in header.values.values() if isinstance(value, str | list))
+
+
+def test_tensors_are_described_where_asked(tmp_path: Path, write_gguf: Write) -> None:
+    from gguf import GGUFReader
+
+    path = write_gguf(tmp_path / "m.gguf", tensors={"a": (3, 5), "b": (7,), "c": (2, 3, 4, 5)})
+    assert read_gguf(path).infos == []
+    theirs = {tensor.name: tensor for tensor in GGUFReader(path).tensors}
+    found = read_gguf(path, tensors=True).infos
+    assert [info.name for info in found] == list(theirs)
+    for info in found:
+        tensor = theirs[info.name]
+        assert info.dims == tuple(tensor.shape)
+        assert (info.kind, info.size) == (tensor.tensor_type, tensor.n_bytes)
+
+
+def test_sizes_of_types_are_those_of_the_gguf_package() -> None:
+    from gguf import GGML_QUANT_SIZES
+
+    from rbee_core.models.metadata.ggml_types import BLOCKS
+
+    # Of Q8_1 it has an older, wider form than ggml; no file has tensors of that type.
+    theirs = {int(kind): block for kind, block in GGML_QUANT_SIZES.items() if kind.name != "Q8_1"}
+    assert {kind: BLOCKS[kind] for kind in theirs} == theirs
+
+
+def test_the_size_of_an_unknown_type_is_where_the_next_tensor_begins(tmp_path: Path) -> None:
+    body = b"".join(
+        _string(name) + struct.pack("<IQIQ", 1, 32, kind, offset)
+        for name, kind, offset in ((b"a", 77, 0), (b"b", 0, 640), (b"c", 78, 768))
+    )
+    header = read_gguf(_file(tmp_path / "m.gguf", body, tensors=3), tensors=True)
+    assert [info.size for info in header.infos] == [640, 128, -1]
+
+
+def test_what_is_elsewhere_is_read_in_growing_parts(tmp_path: Path, write_gguf: Write) -> None:
+    from rbee_core.models.metadata import UNKNOWN_SIZE, RangedSource, read_gguf_from
+
+    path = write_gguf(
+        tmp_path / "m.gguf", tokenizer__ggml__tokens=TOKENS, tokenizer__ggml__scores=[0.5] * 500_000, general__name="x"
+    )
+    content = path.read_bytes()
+    asked: list[tuple[int, int]] = []
+
+    def read(start: int, length: int) -> bytes:
+        asked.append((start, length))
+        return content[start : start + length]
+
+    source = RangedSource(read, UNKNOWN_SIZE, first=1 << 16)
+    assert read_gguf_from(source, UNKNOWN_SIZE, tensors=True) == read_gguf(path, tensors=True)
+    assert [length for _, length in asked] == [1 << 16 << number for number in range(len(asked))]
+    # The two megabytes of scores are skipped, and not asked for.
+    assert source.total < 1_500_000 < len(content)

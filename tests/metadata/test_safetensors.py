@@ -31,6 +31,10 @@ def test_what_it_tells(tmp_path: Path, write_safetensors: Write) -> None:
     assert header.dtypes == {"BF16": 100, "F32": 4}
     assert header.dtype == "BF16"
     assert header.metadata == {"format": "pt"}
+    assert header.infos == []
+    infos = read_safetensors(tmp_path / "m", tensors=True).infos
+    assert {info.name: (info.dtype, list(info.shape)) for info in infos} == tensors
+    assert [info.size for info in infos] == [200, 12, 4, 0]
 
 
 def test_a_dtype_of_tomorrow_is_read(tmp_path: Path) -> None:
@@ -111,11 +115,12 @@ def test_no_bytes_raise_anything_else(tmp_path: Path, data: st.DataObject) -> No
         mutated[at : at + 1] = data.draw(st.binary(max_size=3))
     (tmp_path / "m").write_bytes(data.draw(st.just(bytes(mutated)) | st.binary(max_size=60)))
     try:
-        header = read_safetensors(tmp_path / "m")
+        header = read_safetensors(tmp_path / "m", tensors=True)
     except BadHeader as error:
         assert str(error).isprintable()
         return
     assert header.parameters >= 0
+    assert all(info.size >= 0 for info in header.infos)
 
 
 def test_an_index_names_its_shards(tmp_path: Path) -> None:

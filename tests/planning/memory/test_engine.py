@@ -10,6 +10,8 @@ from .cases import QUICK, Case, compare
 from .engine import load
 from .ggufs import write_model
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.mark.parametrize("case", QUICK, ids=str)
 def test_the_estimate_is_near_what_is_allocated(case: Case, tmp_path: Path, worker_python: Path) -> None:
