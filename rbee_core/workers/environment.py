@@ -131,7 +131,7 @@ def _environment(extra: Mapping[str, str] | None) -> dict[str, str]:
     env = {name: value for name, value in os.environ.items() if name not in _OURS}
     if not any(name in env for name in ("UV_DEFAULT_INDEX", "UV_INDEX_URL", "UV_INDEX", "UV_EXTRA_INDEX_URL")):
         env |= {theirs: env[name] for name, theirs in _INDEX_SETTINGS.items() if env.get(name)}
-    if env.get(_FIND_LINKS[0]) and _FIND_LINKS[1] not in env:
+    if env.get(_FIND_LINKS[0]) and not env.get(_FIND_LINKS[1]):
         env[_FIND_LINKS[1]] = ",".join(env[_FIND_LINKS[0]].split())
     return {**env, "PYTHONUNBUFFERED": "1", "NO_COLOR": "1", **(extra or {})}
 

@@ -29,7 +29,8 @@ def worker(toys: Toys, flag: str = "one", extra: str = "") -> Path:
 
 
 def offline(links: Path) -> dict[str, str]:
-    return {"UV_FIND_LINKS": str(links), "PIP_FIND_LINKS": str(links), "RBEE_OFFLINE": "1"}
+    # uv is told by pip's variable, too.
+    return {"UV_FIND_LINKS": "", "PIP_FIND_LINKS": str(links), "RBEE_OFFLINE": "1"}
 
 
 def build(rbee: RbeeHome, folder: Path, env: dict[str, str]) -> tuple[dict[str, Any], dict[str, Any]]:
