@@ -219,7 +219,7 @@ def test_a_broken_note_is_as_good_as_no_build(rbee: RbeeHome, toys: Toys) -> Non
 
 @pytest.mark.slow
 def test_the_real_worker_is_built_with_versions_noted(built_worker_home: RbeeHome) -> None:
-    (binary,) = installed(built_worker_home)
+    (binary,) = [row for row in installed(built_worker_home) if row["id"] == "llm-worker-cpu"]
     wanted = [r for r in binary["provenance"]["requirements"] if r.startswith("xllamacpp==")]
     assert binary["provenance"]["installed"]["xllamacpp"] == wanted[0].removeprefix("xllamacpp==")
     assert binary["supportedFormats"] == ["gguf"]

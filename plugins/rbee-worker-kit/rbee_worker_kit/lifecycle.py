@@ -61,6 +61,7 @@ async def _live(settings: Settings, state: State, engine: Engine, stop: asyncio.
     starting = asyncio.create_task(_start(settings, state, engine))
     await asyncio.wait({starting, stopped}, return_when=asyncio.FIRST_COMPLETED)
     if not starting.done():
+        log.info("stopping: told so while loading")
         starting.cancel()
         return 0
     try:
@@ -76,6 +77,8 @@ async def _live(settings: Settings, state: State, engine: Engine, stop: asyncio.
     if ended.done():
         log.error("The engine %s", ended.result())
         return 1
+    if stopped.done():  # whoever reads the log later sees that this was no crash
+        log.info("stopping: told so, with %d requests in hand", state.requests)
     await _drain(state)
     return 0
 
@@ -107,9 +110,6 @@ async def _start(settings: Settings, state: State, engine: Engine) -> None:
 async def _drain(state: State) -> None:
     """Take nothing new, and let what is in hand end, for a while."""
     state.is_stopping = True
-    if not state.requests:
-        return
-    log.info("stopping: %d requests in hand", state.requests)
     try:
         async with asyncio.timeout(DRAIN_SECONDS):
             await state.idle()

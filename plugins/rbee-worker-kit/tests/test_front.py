@@ -42,6 +42,13 @@ def test_without_a_request_it_ends_after_the_idle_time_and_says_so(start: Start)
     assert "stopping: no request for 0.2 s (--idle-timeout)" in worker.log.read_text()
 
 
+def test_an_end_that_was_meant_is_told(start: Start) -> None:
+    worker = start()
+    worker.process.terminate()
+    assert worker.process.wait(30) == 0
+    assert "stopping: told so, with 0 requests in hand" in worker.log.read_text()
+
+
 def test_a_request_in_hand_is_not_idleness(start: Start, tmp_path: Path) -> None:
     """The request is held for as long as another, asked later, says: longer than the idle time."""
     worker = start("--idle-timeout", "1")

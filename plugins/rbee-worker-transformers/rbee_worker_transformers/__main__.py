@@ -31,6 +31,7 @@ def _check() -> str:
     import tokenizers  # noqa: F401
     import torch
     import transformers
+    from transformers import AutoModelForCausalLM, PreTrainedModel  # noqa: F401
 
     return f"transformers {transformers.__version__}, torch {torch.__version__}"
 
