@@ -158,8 +158,7 @@ class _Considering:
         if self._variant.feature == "cpu" or not self._can.multi_device or any(c.verdict == "fits" for c in alone):
             return
         # The largest first: few GPUs with much memory are better than many with little.
-        # A process sees one MIG instance at most (CUDA, "Multi-Instance GPU").
-        several = [device for device in usable if "mig" not in device.features and Budget(device).usable]
+        several = [device for device in usable if _joins(device)]
         shape = self._subject.shape
         most = min(MOST_GPUS, len(shape.layers) + 1 if shape is not None else 1)
         ordered = sorted(several, key=lambda device: -device.memory_free)[:most]
@@ -199,6 +198,15 @@ class _Considering:
 
     def _refused(self, devices: tuple[Device, ...], cause: str, reason: str) -> Candidate:
         return replace(self._candidate(devices, "refused", reason), cause=cause)
+
+
+def _joins(device: Device) -> bool:
+    """Whether a device can take a part of a model beside others of its kind.
+
+    A process sees one MIG instance at most (CUDA, "Multi-Instance GPU"); what an integrated GPU would take is the
+    machine's own memory, where the CPU has it nearer.
+    """
+    return "mig" not in device.features and not device.unified_memory and Budget(device).usable > 0
 
 
 def wish_for(recipe: WorkerRecipe, subject: Subject, request: Request) -> Wish:

@@ -117,6 +117,44 @@ def test_without_a_worker_the_plan_says_what_to_install(shelf: Path, tmp_path: P
     assert plan.wire()["candidates"][0]["verdict"] == "refused"
 
 
+def test_gpu_memory_alone_is_named_where_nothing_may_lie_elsewhere(shelf: Path, tmp_path: Path) -> None:
+    mine = worker(tmp_path / "mine")
+    rbee = with_env(tmp_path, "wsl-rtx3080", RBEE_DISABLE_PLUGINS="llm-worker")
+    plan = rbee.plan(str(make_model(shelf, "8x7B")), None, Request(backend="cuda", paths=(str(mine),)))
+    assert isinstance(plan.problem, RbeeError)
+    assert plan.problem.code == "INSUFFICIENT_VRAM"
+    assert "of GPU memory on GPU-0 with a context of 4096; 9.2 GB" in plan.problem.message
+
+
+def test_memory_that_others_use_is_to_be_freed(shelf: Path, tmp_path: Path) -> None:
+    busy = {"name": "Busy", "memoryTotal": 64 * 10**9, "memoryFree": 30 * 10**9, "architecture": "x86_64"}
+    rbee = with_env(tmp_path, "vps-8gb", RBEE_FORCE_CPU=json.dumps([busy]))
+    plan = rbee.plan(str(make_model(shelf, "70B")))
+    assert isinstance(plan.problem, RbeeError)
+    assert "of memory: others use 34.0 GB there now" in plan.problem.hint
+    # Of a machine that is too small for it, nothing can be freed that would help.
+    assert "Free " not in getattr(plan_for("vps-8gb", tmp_path, make_model(shelf, "70B")).problem, "hint", "")
+
+
+def test_a_model_that_is_registered_and_not_here_is_planned_from_its_source(shelf: Path, tmp_path: Path) -> None:
+    rbee = with_env(tmp_path, "rtx4090")
+    model = make_model(shelf, "8B")
+    rbee.register("mine", name="Mine", repo=str(model), architecture="llama", backends=("cpu",))
+    plan = rbee.plan("mine")
+    assert plan.wire()["model"] == "mine"
+    assert plan.chosen is not None
+    assert plan.chosen.device == "CPU-0"
+    assert "registered for cpu only" in reasons(plan)["llm-worker-cuda", None]
+
+
+def test_gpus_that_share_the_machines_memory_are_not_joined(shelf: Path, tmp_path: Path) -> None:
+    own = {"name": "Own", "memoryTotal": 10**10, "memoryFree": 10**10, "architecture": "gfx1100"}
+    shared = {"name": "Shared", "memoryTotal": 10**10, "memoryFree": 10**10, "architecture": "gfx1100"}
+    both = json.dumps([own, {**shared, "unifiedMemory": True}])
+    plan = with_env(tmp_path, "rtx4090", RBEE_FORCE_CUDA="[]", RBEE_FORCE_ROCM=both).plan(str(make_model(shelf, "70B")))
+    assert "GPU-0,GPU-1" not in [candidate.device for candidate in plan.candidates]
+
+
 def test_more_context_than_the_worker_can_is_wrong_usage(shelf: Path, tmp_path: Path) -> None:
     plan = plan_for("h200", tmp_path, make_model(shelf, "8B"), context=10**7)
     assert isinstance(plan.problem, UsageError)

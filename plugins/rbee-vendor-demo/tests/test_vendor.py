@@ -78,3 +78,14 @@ def test_importing_the_vendor_loads_nothing_heavy() -> None:
     code = f"import sys, rbee_vendor_demo; print([name for name in {heavy} if name in sys.modules])"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "[]"
+
+
+@pytest.mark.parametrize("text", REFS)
+def test_a_part_of_a_file_is_read_where_it_is(vendor: DemoVendor, text: str, tmp_path: Path) -> None:
+    ref = ModelRef.parse(text)
+    vendor.download_model(ref, tmp_path, Job())
+    for path in tmp_path.iterdir():
+        whole = path.read_bytes()
+        for start, length in ((0, 8), (100, 50), (len(whole) - 3, 10), (len(whole), 5)):
+            assert vendor.read_model(ref, path.name, start, length, Job()) == whole[start : start + length]
+    assert vendor.read_model(ref, "../data/SHA256SUMS", 0, 8, Job()) is None
