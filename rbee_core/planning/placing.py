@@ -80,7 +80,8 @@ class Site:
 
     def estimate(self, demand: Demand, split: tuple[int, ...]) -> Estimate:
         """What it needs."""
-        return estimate(self.engine, self.backend, self.shape, demand, split)
+        features = self.host.device.features if self.host is not None and not any(split) else ()
+        return estimate(self.engine, self.backend, self.shape, demand, split, features)
 
     def gpus_hold(self, needed: Estimate) -> bool:
         """Whether every GPU has room for its part."""

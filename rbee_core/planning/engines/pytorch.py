@@ -12,8 +12,10 @@ from ..amounts import Demand, Estimate, Part
 from ..shape import Layer, ModelShape
 
 _MIB = 1 << 20
-#: The worker's two processes, with PyTorch and transformers in one of them; measured on a CPU.
-PROCESSES = 700 * _MIB
+#: The worker's two processes, with PyTorch and transformers in one of them: 400 MiB measured on a CPU after a first
+#: forward pass, and some for more threads; with a GPU's libraries beside (not measured).
+PROCESSES = 500 * _MIB
+PROCESSES_WITH_GPU = 1500 * _MIB
 #: A context, PyTorch's kernels as they are loaded, and the libraries' workspaces.
 GPU_OVERHEAD = {"cuda": 800 * _MIB, "rocm": 1000 * _MIB, "metal": 200 * _MIB}
 _GPU_OVERHEAD_ELSE = 800 * _MIB
@@ -64,7 +66,7 @@ def estimate(
         at += count
     # The model is put together in the machine's own memory and then moved.
     staged = int((shape.size - shape.unused) * grown * min(units, len(shape.layers)) // max(1, len(shape.layers)))
-    return Estimate(Part(staged, 0, 0, PROCESSES), tuple(gpus), (*_notes(shape), *_GPU_NOTES))
+    return Estimate(Part(staged, 0, 0, PROCESSES_WITH_GPU), tuple(gpus), (*_notes(shape), *_GPU_NOTES))
 
 
 _GPU_NOTES = (
