@@ -79,7 +79,7 @@ class Answer:
         """What one step adds to a stream."""
         told = self._logprob(step.chosen) if step.chosen is not None and step.chosen.logprob is not None else None
         events = []
-        if step.text or (told and not step.finish):
+        if step.text or told:
             events.append(self._event(step.index, {"content": step.text}, None, told))
         if step.finish:
             events.append(self._event(step.index, {}, step.finish))

@@ -12,6 +12,8 @@ from typing import Any, Protocol
 
 import torch
 
+#: Tokens among which ``top_p`` and ``min_p`` mostly find theirs: sorting a whole vocabulary takes long.
+_FEW = 512
 #: What cannot be chosen.
 _NEVER = float("-inf")
 
@@ -128,20 +130,33 @@ class Sampler:
     def _draw(self, row: Any) -> int:
         s = self.sampling
         row = row / s.temperature
-        count = min(s.top_k, row.shape[0]) if s.top_k > 0 else row.shape[0]
-        values, ids = torch.topk(row, count)  # sorted, the likeliest first
-        probabilities = values.softmax(-1)
+        if s.top_k <= 0 and s.top_p >= 1 and s.min_p <= 0:
+            return self._pick(row.softmax(-1))
+        if s.top_k > 0:
+            values, ids = torch.topk(row, min(s.top_k, row.shape[0]))  # sorted, the likeliest first
+            probabilities = values.softmax(-1)
+        else:
+            probabilities, ids = self._likeliest(row.softmax(-1))
         if s.top_p < 1:
             before = probabilities.cumsum(-1) - probabilities
             probabilities = probabilities.masked_fill(before >= s.top_p, 0)
         if s.min_p > 0:
             probabilities = probabilities.masked_fill(probabilities < s.min_p * probabilities[0], 0)
-        # A number between 0 and the sum, and the token whose share it falls into.
-        sums = probabilities.cumsum(-1)
+        return int(ids[self._pick(probabilities)])
+
+    def _likeliest(self, probabilities: Any) -> tuple[Any, Any]:
+        """The likeliest tokens, sorted: all that ``top_p`` and ``min_p`` leave, which seldom are many."""
+        s = self.sampling
+        values, ids = torch.topk(probabilities, min(_FEW, probabilities.shape[0]))
+        enough = float(values.sum()) >= s.top_p or float(values[-1]) < s.min_p * float(values[0])
+        return (values, ids) if enough else torch.sort(probabilities, descending=True)
+
+    def _pick(self, shares: Any) -> int:
+        """A place, by chance: a number between 0 and the sum of the shares, and the share that it falls into."""
+        sums = shares.cumsum(-1)
         point = torch.rand((), generator=self._generator, dtype=torch.float64).item() * float(sums[-1])
         place = int(torch.searchsorted(sums, torch.tensor(point, dtype=sums.dtype, device=sums.device), right=True))
-        last = int(probabilities.count_nonzero()) - 1  # rounding must not lead past the last that is possible
-        return int(ids[min(place, last)])
+        return min(place, int(shares.nonzero()[-1]))  # rounding must not lead past the last that is possible
 
     def _told(self, row: Any, token: int) -> Chosen:
         most = self.sampling.top_logprobs

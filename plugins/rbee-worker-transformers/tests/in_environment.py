@@ -200,6 +200,11 @@ def sampling() -> dict[str, Any]:
             found.add(chosen.token)
         return sorted(found)
 
+    def draw_flat() -> set[int]:
+        """Of 4000 tokens that are all alike, half are within the limit, in more than are looked at first."""
+        sampler = Sampler(Sampling(top_p=0.5, seed=3), device, [], None)
+        return {sampler.choose(torch.zeros(4000)).token for _ in range(2000)}
+
     def after(tokens: list[int], **options: Any) -> int:
         sampler = Sampler(Sampling(temperature=0, **options), device, [3], None)
         for token in tokens:
@@ -213,6 +218,7 @@ def sampling() -> dict[str, Any]:
         "top_k": draw(temperature=2.0, top_k=2, seed=1),
         "top_p": draw(temperature=1.0, top_p=0.7, seed=1),
         "min_p": draw(temperature=1.0, min_p=0.2, seed=1),
+        "flat": len(draw_flat()),
         "same_seed": draw(1, seed=5) == draw(1, seed=5),
         "frequency": after([3, 3], frequency_penalty=1.0),
         "presence": after([3], presence_penalty=1.5),

@@ -97,6 +97,7 @@ def test_sampling(found: dict[str, Any]) -> None:
     assert drawn["all"] == [0, 1, 2, 3, 4]
     assert drawn["top_k"] == drawn["top_p"] == drawn["min_p"] == [2, 3]
     assert drawn["same_seed"]
+    assert 1000 < drawn["flat"] < 2000  # of 2000 possible ones, 1264 in 2000 draws on average
     assert (drawn["frequency"], drawn["presence"], drawn["repetition"], drawn["bias"]) == (2, 2, 2, 4)
     token, top, share = drawn["top"]
     assert (token, top) == (3, [3, 2])
