@@ -104,3 +104,14 @@ def build_worker(
     :returns: the binary to register, or ``None`` when this backend does not know the recipe's build system.
     :raises RbeeError: ``BUILD_FAILED`` with what to install or where the log is.
     """
+
+
+@hookspec(firstresult=True)
+def check_build(recipe: WorkerRecipe, variant: WorkerVariant, dest: Path, devices: list[Device]) -> None:
+    """See whether ``build_worker`` could begin here, without building. Optional; takes two seconds at most.
+
+    With it a plan tells what lacks before anything is fetched. Nothing is installed and nothing written.
+
+    :param dest: a folder on the disk that would be built on.
+    :raises RbeeError: ``BUILD_FAILED`` with all that lacks, and how to install it.
+    """

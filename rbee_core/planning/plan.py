@@ -212,6 +212,9 @@ def _to_build(workers: Workers, chosen: Candidate | None) -> list[str]:
     variant = chosen.recipe.variant(chosen.feature)
     if workers.built(chosen.recipe, variant) is not None:
         return []
+    if (problem := workers.build_problem(chosen.recipe, variant)) is not None:
+        what = "; ".join(line.strip(" -") for line in problem.message.splitlines()).replace(":;", ":")
+        return [f"{chosen.variant} cannot be built: {what}. {problem.hint}"]
     from ..workers.pip_options import merged_pip
 
     compiled = merged_pip(chosen.recipe, variant).from_source

@@ -131,6 +131,14 @@ class LoadedBackend(LoadedPlugin):
         facts: dict[str, Any] = {"recipe": recipe, "variant": variant, "dest": dest, "devices": devices}
         return self._call("build_worker", _optional(WorkerBinary), job=job, **facts)
 
+    def check_build(self, recipe: WorkerRecipe, variant: WorkerVariant, dest: Path, devices: list[Device]) -> None:
+        """See whether a build could begin; nothing, when this backend cannot tell.
+
+        :raises RbeeError: ``BUILD_FAILED``: something lacks; ``PLUGIN_ERROR``.
+        """
+        facts: dict[str, Any] = {"recipe": recipe, "variant": variant, "dest": dest, "devices": devices}
+        self._call("check_build", lambda answer: None, **facts)
+
 
 def wrong(value: Any, expected: str, *, inside: str = "") -> WrongTypeError:
     """The error for a value that is not ``expected``."""

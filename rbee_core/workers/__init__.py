@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from .environment import Environment, Tools, create_environment, install
     from .machine import Machine, this_machine
-    from .pip_build import build_pip_worker
+    from .pip_build import build_pip_worker, check_pip_build
     from .pip_options import merged_pip
     from .preflight import Needs, parallel_jobs
     from .runtime import StartOptions
@@ -28,6 +28,7 @@ __all__ = [
     "Tools",
     "Workers",
     "build_pip_worker",
+    "check_pip_build",
     "create_environment",
     "install",
     "merged_pip",
@@ -45,6 +46,7 @@ _HOMES = {
     "Tools": "environment",
     "Workers": "service",
     "build_pip_worker": "pip_build",
+    "check_pip_build": "pip_build",
     "create_environment": "environment",
     "install": "environment",
     "merged_pip": "pip_options",

@@ -72,6 +72,25 @@ def build_pip_worker(
     return _binary(recipe, variant, environment, {"system": "pip", "requirements": pip.requirements, **more})
 
 
+def check_pip_build(
+    recipe: WorkerRecipe,
+    variant: WorkerVariant,
+    dest: Path,
+    *,
+    env: Mapping[str, str] | None = None,
+    needs: Needs | None = None,
+    torch_backend: str | None = None,
+) -> None:
+    """See whether `build_pip_worker`, given the same, could begin; what a backend's ``check_build`` does.
+
+    :raises RbeeError: ``BUILD_FAILED``: what is to be compiled lacks something to compile it with.
+    """
+    pip = merged_pip(recipe, variant)
+    if recipe.build.system == "pip" and pip.from_source:
+        own = recipe.backend.get(variant.feature)
+        check(needs or Needs(), dest, {**(own.env if own else {}), **(env or {})})
+
+
 def _binary(
     recipe: WorkerRecipe, variant: WorkerVariant, environment: Environment, provenance: dict[str, Any]
 ) -> WorkerBinary:

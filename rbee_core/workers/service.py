@@ -149,6 +149,23 @@ class Workers:
         """The build there is of just this recipe, made for these devices too, if there is one."""
         return self.installed.find(variant.id, self._fingerprint(recipe, variant), self._made_for(recipe, variant))
 
+    def build_problem(self, recipe: WorkerRecipe, variant: WorkerVariant) -> RbeeError | None:
+        """What keeps a variant from being built on this machine now, as far as its backend can tell at once.
+
+        :returns: the error that `build` would raise; ``None`` if nothing is known, or if this is not the machine.
+        """
+        from ..plugins.forced import variable
+
+        said = self.config.env.get(variable(variant.feature), "").strip()
+        if said or self.machine != detected_machine() or self.built(recipe, variant) is not None:
+            return None
+        folder = next(path for path in (self.installed.root, *self.installed.root.parents) if path.is_dir())
+        try:
+            self.plugins.backend(variant.feature).check_build(recipe, variant, folder, self._devices(variant))
+        except RbeeError as error:
+            return error if error.code is ErrorCode.BUILD_FAILED else None
+        return None
+
     def build(self, recipe: WorkerRecipe, variant: WorkerVariant, job: Job, *, force: bool = False) -> WorkerBinary:
         """Build a variant, or return the build there is of just this recipe.
 

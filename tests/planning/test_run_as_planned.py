@@ -6,6 +6,7 @@ import json
 from pathlib import Path
 
 from rbee_core.testing.cli import RbeeHome
+from rbee_core.testing.dists import PluginFolder
 from rbee_core.testing.hub import FakeHub
 from rbee_core.testing.machines import load
 
@@ -36,6 +37,42 @@ entry = ["{python}", "--model", "{model}", "--port", "{port}"]
 supported_formats = ["gguf"]
 engine = "llama.cpp"
 """
+
+
+BACKEND = """
+    from rbee_core import ErrorCode, RbeeError, hookimpl
+    from rbee_core.contracts import Device
+
+    class Backend:
+        @hookimpl
+        def detect_hardware(self):
+            size = 10**11
+            facts = {"name": "Toy", "memory_total": size, "memory_free": size, "architecture": "toy"}
+            return [Device(id="GPU-0", backend="{name}", **facts)]
+
+        @hookimpl
+        def check_build(self, recipe, variant, dest, devices):
+            if not dest.is_dir() or [device.id for device in devices] != ["GPU-0"]:
+                raise AssertionError
+            raise RbeeError(ErrorCode.BUILD_FAILED, "It cannot be compiled yet:\\n  - no toycc", "Install toycc.")
+    """
+
+
+def test_a_plan_tells_what_lacks_for_the_build(shelf: Path, tmp_path: Path, rbee: RbeeHome) -> None:
+    plugins = PluginFolder(tmp_path / "site")
+    plugins.add("backend", "toy", BACKEND)
+    folder = tmp_path / "mine"
+    folder.mkdir()
+    (folder / "worker.toml").write_text(WORKER.replace('["cpu", "cuda"]', '["cpu", "toy"]').replace(".cuda.", ".toy."))
+    env = {"PYTHONPATH": str(plugins.path), **{f"RBEE_FORCE_{name}": "[]" for name in ("CUDA", "ROCM", "METAL")}}
+    arguments = ("plan", str(make_model(shelf, "8B")), "--json", "--path", str(folder))
+    plan = json.loads(rbee(*arguments, env=env).stdout)
+    assert plan["chosen"]["variant"] == "my-worker-toy"
+    assert plan["notes"][-1] == "my-worker-toy cannot be built: It cannot be compiled yet: no toycc. Install toycc."
+    # Of a machine that is only said to be there, nobody can tell.
+    toy = [{"name": "Toy", "memoryTotal": 10**11, "memoryFree": 10**11, "architecture": "toy"}]
+    plan = json.loads(rbee(*arguments, env={**env, "RBEE_FORCE_TOY": json.dumps(toy)}).stdout)
+    assert plan["notes"][-1] == "my-worker-toy has to be built first."
 
 
 def test_a_worker_that_cannot_be_built_is_told_before_the_download_with_a_way_out(

@@ -6,6 +6,7 @@ import os
 import re
 from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 from rbee_core.contracts import Device, WorkerBinary, WorkerRecipe, WorkerVariant
 from rbee_core.errors import ErrorCode, RbeeError
@@ -64,25 +65,29 @@ def build(
 
     :raises RbeeError: ``BUILD_FAILED``, ``CANCELLED``; ``BACKEND_UNAVAILABLE``: for which GPU is not known.
     """
+    return build_pip_worker(recipe, variant, dest, job, **how(recipe, variant, devices))
+
+
+def how(recipe: WorkerRecipe, variant: WorkerVariant, devices: Sequence[Device]) -> dict[str, Any]:
+    """What `build_pip_worker` is told: the variables, what compiling needs, which PyTorch.
+
+    :raises RbeeError: as `build`.
+    """
     pip = merged_pip(recipe, variant)
     if recipe.build.system != "pip" or not pip.made_for_devices:
-        return build_pip_worker(recipe, variant, dest, job)
+        return {}
     usable = [device for device in devices if device.problem is None]
     backend = None
     if pip.torch_backend == "auto" and not os.environ.get("UV_TORCH_BACKEND"):
         backend = torch_backend(pip.requirements, _need(usable, devices))
     if not pip.from_source:
-        return build_pip_worker(recipe, variant, dest, job, torch_backend=backend)
+        return {"torch_backend": backend}
     capabilities = wanted_capabilities(_need(usable, devices) if not _named(os.environ) else usable, os.environ)
-    return build_pip_worker(
-        recipe,
-        variant,
-        dest,
-        job,
-        env=compile_env(capabilities),
-        needs=needs(capabilities, usable),
-        torch_backend=backend,
-    )
+    return {
+        "env": compile_env(capabilities),
+        "needs": needs(capabilities, usable),
+        "torch_backend": backend,
+    }
 
 
 def _need(usable: list[Device], devices: Sequence[Device]) -> list[Device]:

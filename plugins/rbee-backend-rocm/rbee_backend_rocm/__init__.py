@@ -37,3 +37,12 @@ class RocmBackend:
         from .build import build
 
         return build(recipe, variant, dest, job, devices)
+
+    @hookimpl
+    def check_build(self, recipe: WorkerRecipe, variant: WorkerVariant, dest: Path, devices: list[Device]) -> None:
+        """See whether what would have to be compiled can be."""
+        from rbee_core.workers import check_pip_build
+
+        from .build import how
+
+        check_pip_build(recipe, variant, dest, **how(recipe, variant, devices))

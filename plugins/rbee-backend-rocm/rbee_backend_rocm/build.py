@@ -10,6 +10,7 @@ import os
 import re
 from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 from rbee_core.contracts import Device, WorkerBinary, WorkerRecipe, WorkerVariant
 from rbee_core.errors import ErrorCode, RbeeError
@@ -53,23 +54,27 @@ def build(
 
     :raises RbeeError: ``BUILD_FAILED``, ``CANCELLED``; ``BACKEND_UNAVAILABLE``: for which GPU is not known.
     """
+    return build_pip_worker(recipe, variant, dest, job, **how(recipe, variant, devices))
+
+
+def how(recipe: WorkerRecipe, variant: WorkerVariant, devices: Sequence[Device]) -> dict[str, Any]:
+    """What `build_pip_worker` is told: the variables, what compiling needs, which PyTorch.
+
+    :raises RbeeError: as `build`.
+    """
     pip = merged_pip(recipe, variant)
     if recipe.build.system != "pip" or not (pip.from_source or pip.torch_backend):
-        return build_pip_worker(recipe, variant, dest, job)
+        return {}
     targets = wanted_targets(devices, os.environ)
     if pip.torch_backend:
         _check_torch(targets)
     if not pip.from_source:
-        return build_pip_worker(recipe, variant, dest, job, torch_backend=TORCH_BACKEND)
-    return build_pip_worker(
-        recipe,
-        variant,
-        dest,
-        job,
-        env=compile_env(targets, installed(Host()), os.environ),
-        needs=needs(),
-        torch_backend=TORCH_BACKEND,
-    )
+        return {"torch_backend": TORCH_BACKEND}
+    return {
+        "env": compile_env(targets, installed(Host()), os.environ),
+        "needs": needs(),
+        "torch_backend": TORCH_BACKEND,
+    }
 
 
 def wanted_targets(devices: Sequence[Device], env: Mapping[str, str]) -> list[str]:
