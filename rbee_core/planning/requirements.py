@@ -22,7 +22,7 @@ _LEVELS = {
 }
 _LEVELS["v4"] = _LEVELS["v3"] | {"avx512f", "avx512bw", "avx512dq", "avx512vl"}
 _BACKENDS = {"nvidia": "cuda", "amd": "rocm"}
-_WHEELS = re.compile(r"(?:^|[/+])(cu|rocm)(\d[\d.]*)(?=$|[/+])")
+_WHEELS = re.compile(r"(?:^|[/+])cu(\d{2,3})(?=$|[/+])")
 
 
 def unmet(recipe: WorkerRecipe, feature: str, device: Device) -> str | None:
@@ -88,22 +88,19 @@ def _features(needed: set[str], what: str, device: Device) -> str | None:
 
 
 def _wheels(recipe: WorkerRecipe, feature: str, device: Device) -> str | None:
-    """The runtime that prebuilt wheels are for, as their index is called (``…/cu128``): its major version must fit.
+    """The CUDA that prebuilt wheels are for, as their index is called (``…/cu128``): its major version must fit.
 
-    Within a major version a newer runtime works with an older driver (CUDA minor version compatibility).
+    Within a major version a newer runtime works with an older driver (CUDA minor version compatibility). ROCm's wheels
+    bring their own libraries, and the kernel's driver is not bound to a version of them.
     """
-    if device.runtime is None:
+    if device.runtime is None or device.backend != "cuda":
         return None
     section = recipe.backend.get(feature)
     pip = (section.pip if section is not None else None) or recipe.build.pip
     for text in (pip.torch_backend, pip.index_url) if pip is not None else ():
         match = _WHEELS.search(text or "")
-        if match is None or {"cu": "cuda", "rocm": "rocm"}[match[1]] != device.backend:
-            continue
-        digits = match[2].rstrip(".")
-        least = f"{digits[:-1]}.{digits[-1]}" if match[1] == "cu" else digits
-        if version(least)[0] > version(device.runtime)[0]:
-            return _runtime(least, device)
+        if match is not None and int(match[1][:-1]) > version(device.runtime)[0]:
+            return _runtime(f"{match[1][:-1]}.{match[1][-1]}", device)
     return None
 
 

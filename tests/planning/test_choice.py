@@ -155,6 +155,24 @@ def test_gpus_that_share_the_machines_memory_are_not_joined(shelf: Path, tmp_pat
     assert "GPU-0,GPU-1" not in [candidate.device for candidate in plan.candidates]
 
 
+@pytest.mark.parametrize(
+    ("machine", "model", "worker"),
+    [
+        ("rtx4090", "demo:stories", "llm-worker-cuda"),
+        ("rtx4090", "demo:stories-safetensors", "transformers-worker-cuda"),
+        ("m3-max-64gb", "demo:stories", "llm-worker-metal"),
+        ("m3-max-64gb", "demo:stories-safetensors", "transformers-worker-metal"),
+        ("rx7900xtx", "demo:stories-safetensors", "transformers-worker-rocm"),
+        ("rpi5", "demo:stories-safetensors", "transformers-worker-cpu"),
+    ],
+)
+def test_the_format_picks_the_engine(machine: str, model: str, worker: str, tmp_path: Path) -> None:
+    plan = plan_for(machine, tmp_path, model)
+    assert plan.chosen is not None
+    assert plan.chosen.variant == worker
+    assert plan.subject.exact
+
+
 def test_more_context_than_the_worker_can_is_wrong_usage(shelf: Path, tmp_path: Path) -> None:
     plan = plan_for("h200", tmp_path, make_model(shelf, "8B"), context=10**7)
     assert isinstance(plan.problem, UsageError)
