@@ -47,9 +47,14 @@ class InstalledWorkers:
         builds = [binary for _, binary in self._builds(variant_id)]
         return max(builds, key=lambda binary: binary.added_at, default=None)
 
-    def find(self, variant_id: str, fingerprint: str) -> WorkerBinary | None:
-        """The newest build of a variant that was made from exactly this."""
-        builds = [b for _, b in self._builds(variant_id) if b.provenance.get("fingerprint") == fingerprint]
+    def find(self, variant_id: str, fingerprint: str, architectures: Collection[str] = ()) -> WorkerBinary | None:
+        """The newest build of a variant that was made from exactly this, for these architectures at least."""
+        builds = [
+            binary
+            for _, binary in self._builds(variant_id)
+            if binary.provenance.get("fingerprint") == fingerprint
+            and set(architectures) <= set(binary.provenance.get("architectures") or ())
+        ]
         return max(builds, key=lambda binary: binary.added_at, default=None)
 
     def remove(self, variant_id: str, *, in_use: Collection[str] = ()) -> int:
