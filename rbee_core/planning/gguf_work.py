@@ -42,7 +42,8 @@ def _feed_forward(hparams: Hparams, widths: Widths) -> int:
         # The experts' results fit into the room of gate and up, or need more.
         results = used * _out(widths, "ffn_down_exps")
         mixture = 3 * used * inner
-        found = max(found, mixture + (results if results > 2 * used * inner else 0))
+        shared = hparams.hidden if "ffn_down_shexp.weight" in widths else 0
+        found = max(found, mixture + shared + (results if results > 2 * used * inner else 0))
     return max(found, 2 * _out(widths, "channel_mix_key"))
 
 
@@ -73,7 +74,7 @@ def _recurrence(hparams: Hparams, widths: Widths) -> int:
     if conv:  # a delta net
         return _out(widths, "attn_qkv") + _out(widths, "attn_gate") + 2 * conv + 3 * inner
     if "time_mix_receptance.weight" in widths:
-        return 9 * hparams.hidden
+        return 14 * hparams.hidden
     if "shortconv.in_proj.weight" in widths:
         return 2 * _out(widths, "shortconv.in_proj")
     return 0
@@ -86,9 +87,12 @@ def stream_of(hparams: Hparams) -> int:
     normed = any(f"blk.0.{name}.weight" in names for name in ("ffn_norm", "post_attention_norm", "layer_output_norm"))
     attends = any(name.startswith("blk.0.attn_") for name in names)
     stream = (6 if attends and not normed else 5) * hparams.hidden
-    per_layer = names.get("per_layer_token_embd.weight")
-    if per_layer is not None and per_layer.dims:
-        stream += 4 * per_layer.dims[0]
-    if "altup_proj.weight" in names:
-        stream += 2 * 4 * hparams.hidden
-    return stream
+    if "altup_proj.weight" in names:  # four streams beside each other
+        stream += 4 * hparams.hidden
+    return stream + 2 * (inputs_of(hparams) - hparams.hidden)
+
+
+def inputs_of(hparams: Hparams) -> int:
+    """Elements per token that are looked up before the first layer: the embeddings, and those of each layer."""
+    per_layer = hparams.tensors.get("per_layer_token_embd.weight")
+    return hparams.hidden + (per_layer.dims[0] if per_layer is not None and per_layer.dims else 0)

@@ -50,7 +50,8 @@ class ModelShape:
     layer, that engines do not load unless asked to (heads that guess further tokens); part of ``size``.
 
     ``attention``: ``causal``, ``encoder`` (nothing is cached) or ``encoder-decoder``. ``embeds``: it makes vectors, not
-    text. ``stream``: elements per token of intermediate results outside the layers. ``dtypes``: elements by the type
+    text. ``stream``: elements per token of intermediate results outside the layers; ``inputs``: of these, what is
+    looked up before the first. ``dtypes``: elements by the type
     they are stored in; ``computed_as``: the type its makers say it is computed in. ``key_length`` and ``value_length``
     are those of a head. ``exact`` is false where sizes were guessed; ``notes`` say what is unknown.
     """
@@ -81,6 +82,7 @@ class ModelShape:
     embeds: bool = False
     unused: int = 0
     stream: int = 0
+    inputs: int = 0
     key_length: int = 0
     value_length: int = 0
     dtypes: Mapping[str, int] = field(default_factory=dict)

@@ -101,6 +101,7 @@ def guess_shape(chosen: Chosen, *notes: str) -> ModelShape:
         head_dim=128,
         feed_forward=4 * hidden,
         stream=5 * hidden,
+        inputs=hidden,
         key_length=128,
         value_length=128,
         vocab=128_000,

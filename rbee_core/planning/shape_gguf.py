@@ -10,7 +10,7 @@ from ..models.metadata import BadHeader, GgufHeader, GgufTensor, is_cut, read_gg
 from ..models.metadata.quant import TENSOR_TYPES, file_type_name, main_type_name, quant_label
 from .gguf_caches import NO_CACHE, cache_of
 from .gguf_hparams import Hparams
-from .gguf_work import stream_of, work_of
+from .gguf_work import inputs_of, stream_of, work_of
 from .shape import Layer, ModelShape, OpenRange
 from .shape_files import Chosen, guess_shape, source
 
@@ -18,6 +18,7 @@ _BLOCK = re.compile(r"(?:(?P<side>enc|dec)\.)?blk\.(?P<number>\d+)\.")
 _EXPERTS = re.compile(r"\.ffn_(?:gate|up|down|gate_up)_(?:exps|chexps)\.")
 # Where llama.cpp puts a tensor that belongs to no layer: ``LLM_TENSOR_INFOS`` of its ``llama-arch.cpp``.
 _INPUT = ("token_embd", "position_embd", "token_types", "per_layer_token_embd")
+_WITH_THE_FIRST = ("per_layer_model_proj.", "per_layer_proj_norm.")
 _OUTPUT = ("output", "output_norm", "cls", "dense_2", "dense_3", "altup_proj", "altup_unembd_proj")
 # ``llama_pooling_type``: none, and ranking.
 _NO_POOLING = (0, 4)
@@ -90,6 +91,7 @@ def _shape(headers: list[GgufHeader], chosen: Chosen) -> ModelShape:
         expert_feed_forward=hparams.expert_feed_forward,
         unused=unused,
         stream=stream_of(hparams),
+        inputs=inputs_of(hparams),
         key_length=hparams.key_length,
         value_length=hparams.value_length,
         embedding_matrix=_bytes(outside, "token_embd"),
@@ -136,7 +138,9 @@ def _sort(tensors: Iterable[GgufTensor]) -> tuple[dict[int, list[GgufTensor]], l
     outside = []
     for tensor in tensors:
         match = _BLOCK.match(tensor.name)
-        if match is None or len(match["number"]) > 4:
+        if tensor.name.startswith(_WITH_THE_FIRST):
+            blocks.setdefault(0, []).append(tensor)
+        elif match is None or len(match["number"]) > 4:
             outside.append(tensor)
         else:
             blocks.setdefault(int(match["number"]), []).append(tensor)

@@ -92,6 +92,7 @@ def _shape(numbers: HfNumbers, tensors: Sequence[SafetensorsTensor], chosen: Cho
         expert_feed_forward=numbers.expert_feed_forward,
         embeds=encoder or embeds,
         stream=5 * numbers.hidden,
+        inputs=numbers.hidden,
         key_length=numbers.head_dim,
         value_length=numbers.head_dim,
         dtypes=kinds or {numbers.dtype or "F16": size // 2},

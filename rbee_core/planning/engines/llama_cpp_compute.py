@@ -11,8 +11,11 @@ from .llama_cpp_graph import cells, masks, ubatch
 
 #: Inputs are copied so often where several GPUs work at once (``GGML_SCHED_MAX_COPIES``).
 _COPIES = 4
-#: Embeddings as given and as looked up, and their sum, beside the residual: what the host computes for a GPU.
-_INPUTS = 4
+#: What the host computes for a GPU: embeddings as given, their sum, and the residual, beside those that are looked up.
+_INPUTS = 3
+#: A graph whose short convolutions are split between host and GPU needs so many times the room of a whole one; measured
+#: with the engine's accounting for LFM2.
+_SPLIT_CONVOLUTIONS = 4
 
 
 def compute_on_host(shape: ModelShape, demand: Demand, flash: bool, split: tuple[int, ...], recurrent: bool) -> int:
@@ -24,25 +27,32 @@ def compute_on_host(shape: ModelShape, demand: Demand, flash: bool, split: tuple
     """
     mask = masks(shape, demand, flash)
     if not any(split) or recurrent:
-        return mask + _graph(shape, demand, flash, shape.stream)
-    token = 4 * ubatch(shape, demand) * shape.hidden
-    more = (_COPIES - 1) * (mask + 2 * token) if _pipelined(shape, split) else 0
-    return mask + _INPUTS * token + more
+        times = _SPLIT_CONVOLUTIONS if any(split) and _has_short_convolutions(shape) else 1
+        return mask + times * _graph(shape, demand, flash, shape.stream)
+    token = 4 * ubatch(shape, demand)
+    more = 0
+    if _pipelined(shape, split):
+        more = (_COPIES - 1) * (mask + token * (shape.hidden + shape.inputs))
+    return mask + token * (_INPUTS * shape.hidden + shape.inputs) + more
 
 
 def compute_on_gpu(backend: str, shape: ModelShape, demand: Demand, flash: bool, split: tuple[int, ...]) -> int:
     """Bytes of one GPU's buffer, without copies of weights."""
     mask = masks(shape, demand, flash)
-    needed = mask + _graph(shape, demand, flash, shape.stream - shape.hidden)
+    times = _SPLIT_CONVOLUTIONS if sum(split) <= len(shape.layers) and _has_short_convolutions(shape) else 1
+    needed = mask + times * _graph(shape, demand, flash, shape.stream - shape.hidden)
     if backend in ("cuda", "rocm") and flash and demand.kv_type != "f16":
         # The kernels for whole batches read 16-bit keys and values: a layer's cache is converted.
-        largest = max(
-            ((layer.kv_k + layer.kv_v) * cells(shape, demand, layer.window) for layer in shape.layers), default=0
-        )
-        needed += 2 * largest * demand.parallel
+        caches = [(layer.kv_k + layer.kv_v) * cells(shape, demand, layer.window) for layer in shape.layers]
+        needed += 2 * max(caches, default=0) * demand.parallel
     if _pipelined(shape, split):
-        needed += (_COPIES - 1) * (mask + _INPUTS * 4 * ubatch(shape, demand) * shape.hidden)
+        inputs = _INPUTS * shape.hidden + 2 * shape.inputs - shape.hidden
+        needed += (_COPIES - 1) * (mask + 4 * ubatch(shape, demand) * inputs)
     return needed
+
+
+def _has_short_convolutions(shape: ModelShape) -> bool:
+    return shape.architecture in ("lfm2", "lfm2moe")
 
 
 def _pipelined(shape: ModelShape, split: tuple[int, ...]) -> bool:

@@ -9,6 +9,7 @@ from collections.abc import Callable
 
 from .blocks import Tensors, attention, delta_net, dense, experts, latent_attention, mamba, mamba2, outside
 from .ggufs import Model
+from .zoo_more import gemma3n, glm4_moe, lfm2, llama4, rwkv7
 
 _NORM = {"attention.layer_norm_rms_epsilon": 1e-5}
 
@@ -342,5 +343,6 @@ ZOO: dict[str, Callable[..., Model]] = {
     "gemma3": gemma3, "gemma3-27b": gemma3_27b, "cohere2": cohere2, "command-r": command_r, "phi3": phi3,
     "gpt2": gpt2, "falcon": falcon, "mixtral": mixtral, "qwen3moe": qwen3moe, "gpt-oss": gpt_oss,
     "deepseek": deepseek, "mamba": mamba_2b, "mamba2": mamba2_2b, "jamba": jamba, "granite-hybrid": granite_hybrid,
-    "falcon-h1": falcon_h1, "qwen3next": qwen3next, "bert": bert,
+    "falcon-h1": falcon_h1, "qwen3next": qwen3next, "bert": bert, "gemma3n": gemma3n, "llama4": llama4,
+    "glm4moe": glm4_moe, "lfm2": lfm2, "rwkv7": rwkv7,
 }  # fmt: skip
