@@ -170,6 +170,18 @@ def place(site: Site, wish: Wish) -> Placement | Shortage:
     return _shortage(site, wish.least())
 
 
+def largest_context(found: Placement, most: int) -> int:
+    """The most tokens per request that there is room for in the same place, up to ``most``."""
+    least, site = found.demand.context, found.site
+    if most <= least:
+        return least
+
+    def at(demand: Demand) -> Placement | None:
+        return _with(site, demand, sum(found.split)) if site.gpus else _on_cpu(site, demand)
+
+    return _largest(found, least, most, at).demand.context
+
+
 def _whole(site: Site, demand: Demand) -> Placement | None:
     return _with(site, demand, site.units) if site.gpus else _on_cpu(site, demand)
 

@@ -13,6 +13,7 @@ from .advice import Advice, advise
 from .bars import DeviceMemory, memory_of
 from .candidates import Candidate, Request, best, candidates, wish_for
 from .missing import needed_plugins, not_installed
+from .placing import largest_context
 from .refusal import why_not
 from .subject import Subject, alternatives_of, find_subject
 
@@ -40,6 +41,8 @@ class Plan:
     advice: tuple[Advice, ...]
     notes: tuple[str, ...]
     problem: RbeeError | UsageError | None = None
+    #: Tokens per request that there would be room for, of those that the model and the worker can; 0 if unknown.
+    largest_context: int = 0
 
     @property
     def choice(self) -> tuple[WorkerRecipe, WorkerVariant, tuple[Device, ...]]:
@@ -123,13 +126,14 @@ class Plan:
             "device": chosen.device,
             "devices": [device.id for device in chosen.devices],
             "backend": chosen.feature,
-            **dict.fromkeys(("contextLength", "parallel", "kvType", "gpuLayers", "tensorSplit")),
+            **dict.fromkeys(("contextLength", "largestContext", "parallel", "kvType", "gpuLayers", "tensorSplit")),
             **dict.fromkeys(("layers", "memoryRequired", "memoryAvailable")),
         }
         if (placement := chosen.placement) is not None:
             counted = placement.site.shape.exact
             row |= {
                 "contextLength": placement.demand.context,
+                "largestContext": self.largest_context or None,
                 "parallel": placement.demand.parallel,
                 "kvType": placement.demand.kv_type,
                 "gpuLayers": sum(placement.split) if counted else None,
@@ -173,6 +177,7 @@ def make_plan(models: ModelProvisioner, workers: Workers, text: str, request: Re
     advice = advise(subject, request, found, chosen, lambda: alternatives_of(models, subject, job))
     advice = [*missing, *advice] if chosen is None else advice
     problem = None if chosen is not None else why_not(subject, request, found, workers, advice)
+    room = _largest_context(subject, chosen)
     return Plan(
         subject=subject,
         request=request,
@@ -181,12 +186,22 @@ def make_plan(models: ModelProvisioner, workers: Workers, text: str, request: Re
         chosen=chosen,
         memory=tuple(memory_of(chosen, found, workers.hardware.devices)),
         advice=tuple(advice),
-        notes=(*_notes(subject, found, chosen), *_to_build(workers, chosen)),
+        notes=(*_notes(subject, found, chosen, room), *_to_build(workers, chosen)),
         problem=problem,
+        largest_context=room,
     )
 
 
-def _notes(subject: Subject, found: Sequence[Candidate], chosen: Candidate | None) -> list[str]:
+def _largest_context(subject: Subject, chosen: Candidate | None) -> int:
+    """Tokens per request that there would be room for; 0 where nothing is known of it."""
+    if chosen is None or chosen.placement is None or chosen.recipe is None or subject.shape is None:
+        return 0
+    limits = (subject.shape.trained_context, chosen.recipe.capabilities.max_context_length)
+    known = [limit for limit in limits if limit]
+    return largest_context(chosen.placement, min(known)) if known else 0
+
+
+def _notes(subject: Subject, found: Sequence[Candidate], chosen: Candidate | None, largest: int) -> list[str]:
     """What a person should know beside the verdict."""
     notes = list(subject.notes)
     placement = chosen.placement if chosen is not None else None
@@ -195,6 +210,8 @@ def _notes(subject: Subject, found: Sequence[Candidate], chosen: Candidate | Non
         trained = placement.site.shape.trained_context
         if trained and placement.demand.context > trained:
             notes.append(f"The model was trained for {trained} tokens; what it says beyond them may make no sense.")
+        if largest > placement.demand.context:
+            notes.append(f"There is room for more context: up to --context {largest}.")
         if chosen.placement is not None and placement.site.gpus and not placement.whole:
             notes.append(
                 "Each token waits for the layers on the CPU: expect a fraction of the speed it would have on the GPU."

@@ -99,6 +99,25 @@ def with_env(tmp_path: Path, machine: str, **env: str) -> Rbee:
     return Rbee(Config(env={**home, **load(machine).env(), **env}))
 
 
+def test_the_largest_context_that_fits_is_told_and_true(shelf: Path, tmp_path: Path) -> None:
+    model = make_model(shelf, "70B")
+    plan = plan_for("2x-rtx3090", tmp_path, model)
+    largest = plan.wire()["chosen"]["largestContext"]
+    assert largest == plan.largest_context > 8192
+    assert f"up to --context {largest}" in " ".join(plan.notes)
+    asked = plan_for("2x-rtx3090", tmp_path, model, context=largest)
+    assert asked.chosen is not None
+    assert asked.chosen.placement is not None
+    assert asked.chosen.placement.whole
+    more = plan_for("2x-rtx3090", tmp_path, model, context=largest + 256)
+    assert more.chosen is not None
+    assert more.chosen.verdict == "chosen"
+    assert more.chosen.placement is not None
+    assert not more.chosen.placement.whole
+    # All that the model was trained for fits there.
+    assert plan_for("h200", tmp_path, model).largest_context == 131072
+
+
 def test_a_backend_that_is_turned_off_is_a_reason(shelf: Path, tmp_path: Path) -> None:
     rbee = with_env(tmp_path, "rtx4090", RBEE_DISABLE_PLUGINS="cuda")
     plan = rbee.plan(str(make_model(shelf, "8B")))
