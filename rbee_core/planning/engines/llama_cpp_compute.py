@@ -13,8 +13,8 @@ from .llama_cpp_graph import cells, masks, ubatch
 _COPIES = 4
 #: What the host computes for a GPU: embeddings as given, their sum, and the residual, beside those that are looked up.
 _INPUTS = 3
-#: A graph whose short convolutions are split between host and GPU needs so many times the room of a whole one; measured
-#: with the engine's accounting for LFM2.
+#: LFM2's graph needs so many times its room where it is parted between attention and a convolution; the engine's own
+#: accounting says so.
 _SPLIT_CONVOLUTIONS = 4
 
 
@@ -27,7 +27,7 @@ def compute_on_host(shape: ModelShape, demand: Demand, flash: bool, split: tuple
     """
     mask = masks(shape, demand, flash)
     if not any(split) or recurrent:
-        times = _SPLIT_CONVOLUTIONS if any(split) and _has_short_convolutions(shape) else 1
+        times = _SPLIT_CONVOLUTIONS if _convolutions_apart(shape, split) else 1
         return mask + times * _graph(shape, demand, flash, shape.stream)
     token = 4 * ubatch(shape, demand)
     more = 0
@@ -39,7 +39,7 @@ def compute_on_host(shape: ModelShape, demand: Demand, flash: bool, split: tuple
 def compute_on_gpu(backend: str, shape: ModelShape, demand: Demand, flash: bool, split: tuple[int, ...]) -> int:
     """Bytes of one GPU's buffer, without copies of weights."""
     mask = masks(shape, demand, flash)
-    times = _SPLIT_CONVOLUTIONS if sum(split) <= len(shape.layers) and _has_short_convolutions(shape) else 1
+    times = _SPLIT_CONVOLUTIONS if _convolutions_apart(shape, split) else 1
     needed = mask + times * _graph(shape, demand, flash, shape.stream - shape.hidden)
     if backend in ("cuda", "rocm") and flash and demand.kv_type != "f16":
         # The kernels for whole batches read 16-bit keys and values: a layer's cache is converted.
@@ -51,8 +51,12 @@ def compute_on_gpu(backend: str, shape: ModelShape, demand: Demand, flash: bool,
     return needed
 
 
-def _has_short_convolutions(shape: ModelShape) -> bool:
-    return shape.architecture in ("lfm2", "lfm2moe")
+def _convolutions_apart(shape: ModelShape, split: tuple[int, ...]) -> bool:
+    """Whether the host's last layer attends, and the first on a GPU is a short convolution."""
+    first = len(shape.layers) + 1 - sum(split)
+    if shape.architecture not in ("lfm2", "lfm2moe") or not 0 < first < len(shape.layers):
+        return False
+    return shape.layers[first - 1].kv_k > 0 and shape.layers[first].state > 0
 
 
 def _pipelined(shape: ModelShape, split: tuple[int, ...]) -> bool:

@@ -50,10 +50,8 @@ def test_every_device_gets_what_it_really_gets(run: dict[str, Any], shapes: Any)
         twice = shape.embedding_matrix if not run["split"] and part.weights > shape.size else 0
         assert part.weights - twice == pytest.approx(weights, rel=0.001, abs=2**16)
         assert part.kv == pytest.approx(kv, rel=0.001)
-        # Small hosts beside large GPUs: some megabytes are not what a plan fails by. Whether LFM2's convolutions need
-        # much hangs on which layer is the first on a GPU; the estimate is for when they do.
-        most = 0.4 if run["shape"] == "lfm2" else 0.1
-        assert -0.05 * sum(real) - 2**24 < _buffers(part) - twice - sum(real) < most * sum(real) + 2**24
+        # Small hosts beside large GPUs: some megabytes are not what a plan fails by.
+        assert -0.05 * sum(real) - 2**24 < _buffers(part) - twice - sum(real) < 0.1 * sum(real) + 2**24
 
 
 def _buffers(part: Part) -> int:
