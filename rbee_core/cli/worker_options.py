@@ -56,11 +56,10 @@ class WorkerOptions:
     allow_retired: Annotated[bool, typer.Option("--allow-retired", help="Run the model even if it is retired.")] = False
     offline: Offline = None
 
-    def request(self, *, parallel: int = 1, advice: bool = False) -> Request:
+    def request(self, *, parallel: int = 1) -> Request:
         """What the planner is asked.
 
         :param parallel: requests computed at once if nothing was asked for.
-        :param advice: what would be better is wanted, too.
         """
         from ..planning.candidates import Request
 
@@ -72,7 +71,6 @@ class WorkerOptions:
             kv_type=self.kv_type,
             default_parallel=parallel,
             paths=tuple(str(folder) for folder in self.path or ()),
-            advice=advice,
         )
 
 

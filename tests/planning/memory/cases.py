@@ -45,6 +45,9 @@ CASES = (
     Case("mamba", 8, 4096, 4), Case("mamba2", 8, 4096, 4), Case("granite-hybrid", 6, 4096, 2),
     Case("falcon-h1", 6, 4096, 2), Case("qwen3next", 4, 4096, 2), Case("bert", 12, 512, 4),
     Case("jamba", 5, 4096, 2), Case("deepseek", 3, 4096, 2),
+    Case("lfm2", 6, 4096, 2),
+    Case("rwkv7", 4, 4096, 2),
+    Case("llama4", 2, 16384),
 )  # fmt: skip
 #: What every run of the tests looks at.
 QUICK = (
