@@ -21,7 +21,7 @@ def plan(model: Model, *, wanted: WorkerOptions, as_json: Json = False) -> None:
     else is said).
     """
     with narrated_job(download_options(offline=wanted.offline), json=as_json) as job:
-        found = facade().plan(model, job, wanted.request())
+        found = facade().plan(model, job, wanted.request(advice=True))
     if as_json:
         output.print_json(found.wire())
     else:

@@ -56,10 +56,11 @@ class WorkerOptions:
     allow_retired: Annotated[bool, typer.Option("--allow-retired", help="Run the model even if it is retired.")] = False
     offline: Offline = None
 
-    def request(self, *, parallel: int = 1) -> Request:
+    def request(self, *, parallel: int = 1, advice: bool = False) -> Request:
         """What the planner is asked.
 
         :param parallel: requests computed at once if nothing was asked for.
+        :param advice: what would be better is wanted, too.
         """
         from ..planning.candidates import Request
 
@@ -71,6 +72,7 @@ class WorkerOptions:
             kv_type=self.kv_type,
             default_parallel=parallel,
             paths=tuple(str(folder) for folder in self.path or ()),
+            advice=advice,
         )
 
 

@@ -33,6 +33,8 @@ class Request:
     :param device: the id of the only device to use, or several with commas between.
     :param default_parallel: requests at once if nothing is asked and there is room.
     :param paths: folders with further workers, which go before others.
+    :param advice: look for better ways even where there is one; where there is none they are looked for anyhow. For a
+        model that is here its source may be asked for that.
     """
 
     backend: str | None = None
@@ -42,6 +44,7 @@ class Request:
     kv_type: str | None = None
     default_parallel: int = 1
     paths: tuple[str, ...] = ()
+    advice: bool = True
 
     @property
     def devices(self) -> list[str]:

@@ -174,7 +174,9 @@ def make_plan(models: ModelProvisioner, workers: Workers, text: str, request: Re
         chosen = replace(taken, verdict="chosen")
         found = [chosen if candidate is taken else candidate for candidate in found]
     missing = needed_plugins(subject, found, workers.hardware.backends)
-    advice = advise(subject, request, found, chosen, lambda: alternatives_of(models, subject, job))
+    advice: list[Advice] = []
+    if request.advice or chosen is None:
+        advice = advise(subject, request, found, chosen, lambda: alternatives_of(models, subject, job))
     advice = [*missing, *advice] if chosen is None else advice
     problem = None if chosen is not None else why_not(subject, request, found, workers, advice)
     room = _largest_context(subject, chosen)

@@ -9,10 +9,12 @@ from typing import Any
 import pytest
 
 from rbee_core.config import Config
+from rbee_core.contracts import ModelEntry
 from rbee_core.errors import RbeeError, UsageError
-from rbee_core.planning.candidates import Request
-from rbee_core.planning.plan import Plan
+from rbee_core.jobs import Job
+from rbee_core.planning import Plan, Request
 from rbee_core.rbee import Rbee
+from rbee_core.refs import ModelRef
 from rbee_core.testing.machines import load
 from rbee_core.workers.runtime import StartOptions
 
@@ -164,6 +166,29 @@ def test_a_model_that_is_registered_and_not_here_is_planned_from_its_source(shel
     assert plan.chosen is not None
     assert plan.chosen.device == "CPU-0"
     assert "registered for cpu only" in reasons(plan)["llm-worker-cuda", None]
+
+
+@pytest.mark.parametrize("advice", [True, False])
+def test_a_model_that_is_here_needs_no_network_to_run(
+    advice: bool, shelf: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    rbee = with_env(tmp_path, "rtx4090")
+    path = make_model(shelf, "70B")
+    size = path.stat().st_size
+    rbee.catalog.put(ModelEntry(id="big", name="Big", source="hf:org/big", path=str(path), size=size, format="gguf"))
+    asked: list[str] = []
+
+    def resolve(ref: ModelRef, job: Job) -> Any:
+        asked.append(str(ref))
+        raise RbeeError("DOWNLOAD_FAILED", "no network")
+
+    monkeypatch.setattr(rbee.models, "resolve", resolve)
+    plan = rbee.plan("big", None, Request(advice=advice))
+    assert plan.chosen is not None
+    assert plan.chosen.placement is not None
+    assert not plan.chosen.placement.whole
+    assert asked == (["hf:org/big"] if advice else [])
+    assert bool(plan.advice) == advice
 
 
 def test_gpus_that_share_the_machines_memory_are_not_joined(shelf: Path, tmp_path: Path) -> None:
