@@ -106,8 +106,8 @@ def _part(
     shape: ModelShape, layers: tuple[Layer, ...], demand: Demand, grown: float, width: int, kv_width: int
 ) -> Part:
     weights = int(sum(layer.weights for layer in layers) * grown)
-    # Rows for as many requests, two at least, and the prompt that is being read in; windows save nothing.
-    rows = 0 if shape.embeds else max(2, demand.parallel) + 1
+    # A row for each request, and the prompt that is being read in; windows save nothing.
+    rows = 0 if shape.embeds else demand.parallel + 1
     tokens = sum(layer.kv_k + layer.kv_v for layer in layers) * demand.context
     kv = rows * tokens * kv_width + rows * sum(layer.state for layer in layers)
     return Part(weights, kv, _compute(shape, layers, demand, width) if layers else 0)
