@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import re
+from bisect import bisect_left
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 
+from ..models.metadata.quant import quant_label
 from ..units import human_size
 from .candidates import Candidate, Request, wish_for
 from .memory import Demand
@@ -13,7 +16,7 @@ from .shape import ModelShape
 from .subject import Alternative, Subject
 from .words import named
 
-#: How the KV cache may be stored in less, the better first, and what that is as a share of f16.
+#: How the KV cache may be stored in less, the better first.
 _SMALLER_KV = ("q8_0", "q4_0")
 #: Bytes per parameter of a usual 4-bit model, with its KV cache and buffers: for a rule of thumb.
 _BYTES_PER_PARAMETER = 0.7
@@ -144,18 +147,32 @@ def _smaller(
 
     :param settings: whether other settings would do: then what does not fit either is of no interest.
     """
-    smaller = sorted((other for other in others if other.size < shape.size), key=lambda other: -other.size)
-    for other in smaller:
+    smaller = sorted((other for other in others if other.size < shape.size), key=lambda other: other.size)
+
+    def fitting(other: Alternative) -> tuple[_Spot, Placement] | None:
         for spot in spots:
             site = replace(spot.site, shape=scaled(shape, other.size))
             if (fits := _fits(site, spot.wish, whole)) is not None:
-                yield Advice(f"{other.ref} ({human_size(other.size)}) fits {_where(spot, fits)}.", other.ref)
-                return
-    if smaller and not settings:
-        last = smaller[-1]
+                return spot, fits
+        return None
+
+    # What fits is smaller than what does not.
+    number = bisect_left(smaller, True, key=lambda other: fitting(other) is None)
+    if number and (found := fitting(smaller[number - 1])) is not None:
+        other = smaller[number - 1]
+        yield Advice(f"{other.ref} ({human_size(other.size)}) fits {_where(*found)}{_cost(other)}.", other.ref)
+    elif smaller and not settings:
+        last = smaller[0]
         needed = human_size(_needed(replace(spots[0].site, shape=scaled(shape, last.size)), spots[0].wish.least()))
         what = "would not fit on the GPU either" if whole else "does not fit either"
         yield Advice(f"The smallest version there is, {last.ref}, {what}: it needs {needed}.")
+
+
+def _cost(other: Alternative) -> str:
+    """What has to be said of a version with very few bits."""
+    label = other.quantization or quant_label(other.ref) or ""
+    bits = re.search(r"Q([12])_", label)
+    return f"; at {bits[1]} bits its answers are noticeably worse" if bits else ""
 
 
 def scaled(shape: ModelShape, size: int) -> ModelShape:
