@@ -117,8 +117,11 @@ class _Considering:
             rows = {row["name"]: row["reason"] for row in self._workers.hardware.backends}
             feature = self._variant.feature
             return [self._refused((), "device", f"no {feature} device: {rows.get(feature) or 'none was found'}")]
-        if (wanted := self._request.devices) and not (devices := [d for d in devices if d.id.lower() in wanted]):
-            return [self._refused((), "device", f"has no device {self._request.device}")]
+        if wanted := self._request.devices:
+            there = {device.id.lower(): device for device in devices}
+            if missing := [name.upper() for name in wanted if name not in there]:
+                return [self._refused((), "device", f"has no device {', '.join(missing)}")]
+            devices = [device for device in devices if device.id.lower() in wanted]
         return list(self._on(devices))
 
     def _unfit(self) -> tuple[str, str] | None:
@@ -154,22 +157,25 @@ class _Considering:
                 yield self._refused((device,), "device", reason)
             else:
                 usable.append(device)
-        alone = []
-        if len(wanted) < 2:
-            alone = [self._placed((device,)) for device in usable]
-            yield from alone
-        if self._variant.feature == "cpu" or not self._can.multi_device or any(c.verdict == "fits" for c in alone):
+        joined = [device for device in usable if _joins(device)] if self._can.multi_device else []
+        if len(wanted) > 1:
+            if len(joined) == len(wanted):
+                yield self._placed(tuple(joined))
+            elif len(usable) == len(wanted):
+                yield self._refused(tuple(usable), "device", "cannot compute on these together")
             return
-        # The largest first: few GPUs with much memory are better than many with little.
-        several = [device for device in usable if _joins(device)]
+        alone = [self._placed((device,)) for device in usable]
+        yield from alone
+        if not any(candidate.verdict == "fits" for candidate in alone):
+            yield from self._together(joined)
+
+    def _together(self, devices: list[Device]) -> Iterator[Candidate]:
+        """As few devices together as have room, those with the most memory first."""
         shape = self._subject.shape
         most = min(MOST_GPUS, len(shape.layers) + 1 if shape is not None else 1)
-        ordered = sorted(several, key=lambda device: -device.memory_free)[:most]
-        for count in range(len(ordered) if len(wanted) > 1 else 2, len(ordered) + 1):
-            group = tuple(device for device in usable if device in ordered[:count])
-            if len(group) < 2:
-                continue
-            together = self._placed(group)
+        ordered = sorted(devices, key=lambda device: -device.memory_free)[:most]
+        for count in range(2, len(ordered) + 1):
+            together = self._placed(tuple(device for device in devices if device in ordered[:count]))
             yield together
             if together.verdict == "fits":
                 return
@@ -209,7 +215,8 @@ def _joins(device: Device) -> bool:
     A process sees one MIG instance at most (CUDA, "Multi-Instance GPU"); what an integrated GPU would take is the
     machine's own memory, where the CPU has it nearer.
     """
-    return "mig" not in device.features and not device.unified_memory and Budget(device).usable > 0
+    shared = device.backend == "cpu" or device.unified_memory
+    return "mig" not in device.features and not shared and Budget(device).usable > 0
 
 
 def wish_for(recipe: WorkerRecipe, subject: Subject, request: Request) -> Wish:

@@ -191,6 +191,23 @@ def test_a_model_that_is_here_needs_no_network_to_run(
     assert bool(plan.advice) == advice
 
 
+@pytest.mark.parametrize(
+    ("device", "part"),
+    [
+        ("GPU-0,GPU-7", "llm-worker-cuda: has no device GPU-7"),
+        ("GPU-9", "llm-worker-cuda: has no device GPU-9"),
+        ("GPU-0,GPU-1", "my-worker-cuda on GPU-0,GPU-1: cannot compute on these together"),
+    ],
+)
+def test_devices_that_cannot_be_had_are_told(device: str, part: str, shelf: Path, tmp_path: Path) -> None:
+    mine = worker(tmp_path / "mine")
+    rbee = with_env(tmp_path, "2x-rtx3090", RBEE_DISABLE_PLUGINS="llm-worker" if "together" in part else "")
+    plan = rbee.plan(str(make_model(shelf, "8B")), None, Request(device=device, paths=(str(mine),)))
+    assert isinstance(plan.problem, RbeeError)
+    assert plan.problem.code == "BACKEND_UNAVAILABLE"
+    assert part in plan.problem.message
+
+
 def test_gpus_that_share_the_machines_memory_are_not_joined(shelf: Path, tmp_path: Path) -> None:
     own = {"name": "Own", "memoryTotal": 10**10, "memoryFree": 10**10, "architecture": "gfx1100"}
     shared = {"name": "Shared", "memoryTotal": 10**10, "memoryFree": 10**10, "architecture": "gfx1100"}
