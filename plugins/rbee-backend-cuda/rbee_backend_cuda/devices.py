@@ -60,7 +60,7 @@ def features(gpu: Gpu) -> list[str]:
 
 
 def _problem(gpu: Gpu, system: System) -> str | None:
-    if gpu.total is None or gpu.free is None:
+    if not gpu.total or gpu.free is None:
         return "The driver does not tell its memory."
     if gpu.capability is not None and gpu.capability < OLDEST_CAPABILITY:
         return (
