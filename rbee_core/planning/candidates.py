@@ -23,7 +23,7 @@ MOST_GPUS = 16
 #: Tokens a request may use if nothing else is said, and the model and its worker allow for so many.
 DEFAULT_CONTEXT = 8192
 #: The engine whose rules hold where a recipe names none, by the model's format.
-_ENGINES = {"gguf": "llama.cpp", "safetensors": "pytorch"}
+ENGINES = {"gguf": "llama.cpp", "safetensors": "pytorch"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -188,7 +188,7 @@ class _Considering:
         on_cpu = self._variant.feature == "cpu"
         host = devices[0] if on_cpu else cpus[0] if cpus else None
         site = Site(
-            engine=self._can.engine or _ENGINES.get(shape.format, ""),
+            engine=self._can.engine or ENGINES.get(shape.format, ""),
             backend=self._variant.feature,
             shape=shape,
             gpus=() if on_cpu else tuple(Budget(device) for device in devices),

@@ -12,7 +12,7 @@ from ..units import human_size
 from .advice import Advice, advise
 from .bars import DeviceMemory, memory_of
 from .candidates import Candidate, Request, best, candidates, wish_for
-from .missing import needed_plugins, not_installed
+from .missing import needed_plugins, not_here
 from .placing import largest_context
 from .refusal import why_not
 from .subject import Subject, alternatives_of, find_subject
@@ -168,16 +168,16 @@ def make_plan(models: ModelProvisioner, workers: Workers, text: str, request: Re
     """
     subject = find_subject(models, text, job)
     found = candidates(workers, subject, request)
-    found += not_installed(subject, found)
+    found += not_here(workers, subject, found)
     chosen = best(found, request.paths)
     if (taken := chosen) is not None:
         chosen = replace(taken, verdict="chosen")
         found = [chosen if candidate is taken else candidate for candidate in found]
-    missing = needed_plugins(subject, found, workers.hardware.backends)
     advice: list[Advice] = []
     if request.advice or chosen is None:
         advice = advise(subject, request, found, chosen, lambda: alternatives_of(models, subject, job))
-    advice = [*missing, *advice] if chosen is None else advice
+    if chosen is None:
+        advice = [*needed_plugins(workers, subject, found), *advice]
     problem = None if chosen is not None else why_not(subject, request, found, workers, advice)
     room = _largest_context(subject, chosen)
     return Plan(

@@ -128,13 +128,27 @@ def test_a_backend_that_is_turned_off_is_a_reason(shelf: Path, tmp_path: Path) -
     assert "disabled" in reasons(plan)["llm-worker-cuda", None]
 
 
-def test_without_a_worker_the_plan_says_what_to_install(shelf: Path, tmp_path: Path) -> None:
+def test_a_worker_that_is_not_installed_is_named(shelf: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    rbee = with_env(tmp_path, "m1-8gb")
+    monkeypatch.setattr(rbee.workers, "discover", lambda paths: [])
+    records = [record for record in rbee.plugins.records() if record.kind != "worker"]
+    monkeypatch.setattr(rbee.plugins, "records", lambda: records)
+    plan = rbee.plan(str(make_model(shelf, "8B")))
+    assert isinstance(plan.problem, RbeeError)
+    assert plan.problem.code == "WORKER_NOT_FOUND"
+    assert "pip install rbee-worker-llm" in plan.problem.hint
+    assert "On CPU-0 (Apple M1 (8 cores, 8 threads)) it would not fit: " in plan.problem.hint
+    assert reasons(plan) == {("llm-worker", None): "is not installed: pip install rbee-worker-llm"}
+
+
+def test_a_worker_that_is_turned_off_is_to_be_turned_on(shelf: Path, tmp_path: Path) -> None:
     rbee = with_env(tmp_path, "rtx4090", RBEE_DISABLE_PLUGINS="llm-worker,transformers-worker")
     plan = rbee.plan(str(make_model(shelf, "8B")))
     assert plan.chosen is None
     assert isinstance(plan.problem, RbeeError)
     assert plan.problem.code == "WORKER_NOT_FOUND"
-    assert "pip install rbee-worker-llm" in plan.problem.hint
+    assert "rbee_disable_plugins" in plan.problem.hint.lower()
+    assert "On GPU-0 (NVIDIA GeForce RTX 4090) it would fit: " in plan.problem.hint
     assert plan.wire()["candidates"][0]["verdict"] == "refused"
 
 
