@@ -47,7 +47,6 @@ CASES = (
     Case("jamba", 5, 4096, 2), Case("deepseek", 3, 4096, 2),
     Case("lfm2", 6, 4096, 2),
     Case("rwkv7", 4, 4096, 2),
-    Case("llama4", 2, 16384),
 )  # fmt: skip
 #: What every run of the tests looks at.
 QUICK = (
