@@ -50,10 +50,11 @@ class ModelShape:
     layer, that engines do not load unless asked to (heads that guess further tokens); part of ``size``.
 
     ``attention``: ``causal``, ``encoder`` (nothing is cached) or ``encoder-decoder``. ``embeds``: it makes vectors, not
-    text. ``stream``: elements per token of intermediate results outside the layers; ``inputs``: of these, what is
-    looked up before the first. ``dtypes``: elements by the type
-    they are stored in; ``computed_as``: the type its makers say it is computed in. ``key_length`` and ``value_length``
-    are those of a head. ``exact`` is false where sizes were guessed; ``notes`` say what is unknown.
+    text; ``in_one_piece``: of all of a text's tokens, so that llama.cpp has to compute them at once. ``stream``:
+    elements per token of intermediate results outside the layers; ``inputs``: of these, what is looked up before the
+    first. ``dtypes``: elements by the type they are stored in; ``computed_as``: the type its makers say it is computed
+    in. ``key_length`` and ``value_length`` are those of a head. ``exact`` is false where sizes were guessed; ``notes``
+    say what is unknown.
     """
 
     format: str
@@ -80,6 +81,7 @@ class ModelShape:
     experts_used: int = 0
     expert_feed_forward: int = 0
     embeds: bool = False
+    in_one_piece: bool = False
     unused: int = 0
     stream: int = 0
     inputs: int = 0

@@ -20,8 +20,9 @@ _EXPERTS = re.compile(r"\.ffn_(?:gate|up|down|gate_up)_(?:exps|chexps)\.")
 _INPUT = ("token_embd", "position_embd", "token_types", "per_layer_token_embd")
 _WITH_THE_FIRST = ("per_layer_model_proj.", "per_layer_proj_norm.")
 _OUTPUT = ("output", "output_norm", "cls", "dense_2", "dense_3", "altup_proj", "altup_unembd_proj")
-# ``llama_pooling_type``: none, and ranking.
+# ``llama_pooling_type``: none, and ranking; the last token's vector, which parts of a text lead to one after the other.
 _NO_POOLING = (0, 4)
+_LAST_TOKEN = 3
 _MAX_LAYERS = 512  # llama.cpp's LLAMA_MAX_LAYERS
 
 
@@ -55,6 +56,7 @@ def _shape(headers: list[GgufHeader], chosen: Chosen) -> ModelShape:
     size = sum(tensor.size for tensor in tensors)
     loaded = sum(layer.weights for layer in layers)
     unused = sum(tensor.size for mine in blocks.values() for tensor in mine) - loaded
+    pooled = hparams.number("pooling_type") not in (None, *_NO_POOLING)
     embedding, output = _bytes(outside, *_INPUT), _bytes(outside, *_OUTPUT)
     attention = _attention(hparams)
     notes = _notes(chosen, found)
@@ -85,7 +87,8 @@ def _shape(headers: list[GgufHeader], chosen: Chosen) -> ModelShape:
         notes=notes,
         tied=attention != "encoder" and not any(tensor.name == "output.weight" for tensor in outside),
         attention=attention,
-        embeds=attention == "encoder" or hparams.number("pooling_type") not in (None, *_NO_POOLING),
+        embeds=attention == "encoder" or pooled,
+        in_one_piece=attention == "encoder" or (pooled and hparams.number("pooling_type") != _LAST_TOKEN),
         experts=hparams.experts,
         experts_used=hparams.experts_used,
         expert_feed_forward=hparams.expert_feed_forward,

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import tarfile
+import zipfile
 from pathlib import Path
 
 #: Builds a module that holds the variables it was compiled with. It needs nothing but Python.
@@ -66,3 +67,15 @@ def source(folder: Path, *, endless: bool = False) -> Path:
             member.size = len(text.encode())
             archive.addfile(member, io.BytesIO(text.encode()))
     return folder
+
+
+def wheel(folder: Path) -> Path:
+    """Put a prebuilt ``toy-engine`` into a folder."""
+    path = folder / "toy_engine-1.0-py3-none-any.whl"
+    info = "toy_engine-1.0.dist-info/"
+    with zipfile.ZipFile(path, "w") as archive:
+        archive.writestr("toy_engine.py", "ENV = {'PREBUILT': True}")
+        archive.writestr(info + "METADATA", "Metadata-Version: 2.1\nName: toy-engine\nVersion: 1.0\n")
+        archive.writestr(info + "WHEEL", "Wheel-Version: 1.0\nRoot-Is-Purelib: true\nTag: py3-none-any\n")
+        archive.writestr(info + "RECORD", "")
+    return path

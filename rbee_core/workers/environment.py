@@ -126,6 +126,10 @@ _INDEX_SETTINGS = {"PIP_INDEX_URL": "UV_DEFAULT_INDEX", "PIP_EXTRA_INDEX_URL": "
 _FIND_LINKS = ("PIP_FIND_LINKS", "UV_FIND_LINKS")
 
 
+#: Where else wheels could come from.
+_OTHER_PLACES = ("UV_INDEX", "UV_EXTRA_INDEX_URL", "UV_FIND_LINKS", "PIP_EXTRA_INDEX_URL", "PIP_FIND_LINKS")
+
+
 def _environment(extra: Mapping[str, str] | None) -> dict[str, str]:
     """This process's variables, which carry the index settings, without those of its own Python."""
     env = {name: value for name, value in os.environ.items() if name not in _OURS}
@@ -214,6 +218,27 @@ def install(
         argv += ["--no-binary", ",".join(names), "--no-cache-dir", "--verbose"] if compile_them else []
         argv += ["--no-index"] if offline else []
     tools.run([*argv, *requirements], what, env)
+
+
+def install_wheels(
+    environment: Environment, requirements: Sequence[str], tools: Tools, place: str, env: Mapping[str, str]
+) -> None:
+    """Install prebuilt wheels from one place and no other, without what they require.
+
+    :param place: an index's address, or a folder.
+    :raises RbeeError: ``BUILD_FAILED``: there is none that fits; ``CANCELLED``.
+    """
+    if not requirements:
+        return
+    uv = find_uv()
+    argv = [uv, "pip", "install", "--python", str(environment.python)] if uv else []
+    argv = argv or [str(environment.python), "-m", "pip", "install", "--disable-pip-version-check", "--no-input"]
+    index = place.startswith(("http://", "https://"))
+    argv += ["--index-url", place] if index else ["--no-index", "--find-links", place]
+    argv += ["--offline"] if uv and tools.job.options.offline else []
+    alone = dict.fromkeys(_OTHER_PLACES, "")
+    argv += ["--no-deps", "--only-binary", ":all:"]
+    tools.run([*argv, *requirements], f"take prebuilt wheels from {place}", {**env, **alone})
 
 
 def _names(requirements: Sequence[str]) -> list[str]:

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any
 from ..contracts.recipe import WorkerRecipe, WorkerVariant
 from ..contracts.worker import WorkerBinary
 from ..errors import ErrorCode, RbeeError
-from .environment import Environment, Tools, create_environment, find_uv, install
+from .environment import Environment, Tools, create_environment, find_uv, install, install_wheels
 from .machine import detected_machine
 from .pip_options import MergedPip, merged_pip, torch_at_hand
 from .placeholders import fill
@@ -58,13 +58,19 @@ def build_pip_worker(
     pip.torch_backend = _torch_backend(pip, torch_backend, job)
     env = {**(own.env if own else {}), **(env or {})}
     more: dict[str, Any] = {"torchBackend": pip.torch_backend} if pip.torch_backend else {}
+    tools = Tools(job, dest / LOG_NAME, time.monotonic() + recipe.build.timeout_s)
+    environment = None
+    if pip.from_source and pip.wheels:
+        environment = create_environment(dest / "env", tools)
+        if _take_wheels(environment, pip, tools, env):
+            more |= {"prebuilt": pip.from_source, "wheels": pip.wheels}
+            pip.from_source = []
     if pip.from_source:
         ready = check(needs or Needs(), dest, env)
         env = {**env, **ready.env}
         more |= {"compiled": pip.from_source, "toolchain": ready.found}
         job.log("; ".join(f"{name}: {what}" for name, what in ready.found.items()))
-    tools = Tools(job, dest / LOG_NAME, time.monotonic() + recipe.build.timeout_s)
-    environment = create_environment(dest / "env", tools)
+    environment = environment or create_environment(dest / "env", tools)
     install_pip(environment, pip, tools, env)
     _copy_packages(recipe, pip, environment, tools)
     more |= {"installed": environment.versions(tools), "environment": env}
@@ -86,7 +92,7 @@ def check_pip_build(
     :raises RbeeError: ``BUILD_FAILED``: what is to be compiled lacks something to compile it with.
     """
     pip = merged_pip(recipe, variant)
-    if recipe.build.system == "pip" and pip.from_source:
+    if recipe.build.system == "pip" and pip.from_source and not pip.wheels:
         own = recipe.backend.get(variant.feature)
         check(needs or Needs(), dest, {**(own.env if own else {}), **(env or {})})
 
@@ -130,6 +136,18 @@ def _torch_backend(pip: MergedPip, auto: str | None, job: Job) -> str | None:
             "Install it: pip install uv. Or set PIP_FIND_LINKS to a folder that has the wheel of PyTorch.",
         )
     return backend
+
+
+def _take_wheels(environment: Environment, pip: MergedPip, tools: Tools, env: Mapping[str, str]) -> bool:
+    """Install prebuilt wheels of what else is compiled, from the place that the person named; whether all are there."""
+    try:
+        install_wheels(environment, pip.compiled()[1], tools, str(pip.wheels), env)
+    except RbeeError as error:
+        if error.code is not ErrorCode.BUILD_FAILED:
+            raise
+        tools.job.log(f"Nothing in {pip.wheels} fits this machine (RBEE_ENGINE_WHEELS): compiling.")
+        return False
+    return True
 
 
 def install_pip(environment: Environment, pip: MergedPip, tools: Tools, env: Mapping[str, str]) -> None:

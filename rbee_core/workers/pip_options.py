@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 from urllib.parse import unquote, urlsplit
 
+from ..config import Config
 from ..contracts.recipe import PipBuild, WorkerRecipe, WorkerVariant
 
 if TYPE_CHECKING:
@@ -15,7 +16,12 @@ if TYPE_CHECKING:
 
 
 class MergedPip(PipBuild):
-    """The sections of one variant as one."""
+    """The sections of one variant as one.
+
+    ``wheels``: an index, or a folder, where prebuilt wheels of what else is compiled are looked for first.
+    """
+
+    wheels: str | None = None
 
     @property
     def made_for_devices(self) -> bool:
@@ -50,6 +56,7 @@ def merged_pip(recipe: WorkerRecipe, variant: WorkerVariant) -> MergedPip:
         include_packages=list(dict.fromkeys([*shared.include_packages, *own.include_packages])),
         from_source=list(dict.fromkeys([*shared.from_source, *own.from_source])),
         torch_backend=own.torch_backend or shared.torch_backend,
+        wheels=Config()["engine_wheels"],
     )
 
 

@@ -14,7 +14,7 @@ import pytest
 
 from rbee_core.testing.cli import RbeeHome
 from rbee_core.testing.drive_worker import wait_until
-from rbee_core.testing.sources import source
+from rbee_core.testing.sources import source, wheel
 
 from .conftest import Toys, group_of
 
@@ -108,3 +108,28 @@ def test_what_is_compiled_has_to_be_a_requirement(rbee: RbeeHome, toys: Toys) ->
     ]
     assert "'other', which is none of the requirements" in json.dumps(row)
     assert "'--pre'" in json.dumps(row)
+
+
+@pytest.mark.parametrize("tool", ["uv", "pip"])
+def test_a_prebuilt_engine_is_taken_from_the_folder_that_the_person_names(
+    rbee: RbeeHome, toys: Toys, tmp_path: Path, tool: str
+) -> None:
+    folder = worker(toys)
+    env = offline(source(tmp_path / "links")) | ({"RBEE_NO_UV": "1"} if tool == "pip" else {})
+    wheels = tmp_path / "wheels"
+    wheels.mkdir()
+    wheel(wheels)
+    # No compiler is needed, and none is looked for.
+    binary, seen = build(rbee, folder, env | {"RBEE_ENGINE_WHEELS": str(wheels)})
+    assert seen == {"PREBUILT": True}
+    assert "compiling" not in log_of(rbee, binary)
+    assert binary["provenance"]["prebuilt"] == ["toy-engine"]
+    assert binary["provenance"]["wheels"] == str(wheels)
+
+
+def test_an_engine_that_is_not_prebuilt_there_is_compiled(rbee: RbeeHome, toys: Toys, tmp_path: Path) -> None:
+    env = offline(source(tmp_path / "links"))
+    (tmp_path / "wheels").mkdir()
+    binary, seen = build(rbee, worker(toys), env | {"RBEE_ENGINE_WHEELS": str(tmp_path / "wheels")})
+    assert seen["TOY_FLAG"] == "one"
+    assert binary["provenance"]["compiled"] == ["toy-engine"]

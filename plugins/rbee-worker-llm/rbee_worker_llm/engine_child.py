@@ -8,7 +8,7 @@ from typing import Any
 
 from rbee_worker_kit.child import Serving, run
 
-from .model_task import tasks_of
+from .model_task import Task, task_of
 
 
 def load(config: dict[str, Any]) -> Serving:
@@ -16,14 +16,14 @@ def load(config: dict[str, Any]) -> Serving:
     os.environ["GGML_NO_BACKTRACE"] = "1"  # an abort would start a debugger to print one
     import xllamacpp
 
-    tasks = tasks_of(Path(config["model"]))
-    if not tasks:
+    task = task_of(Path(config["model"]))
+    if task.makes is None:
         raise ValueError("it ranks texts (a reranker), which this worker has no use for")
-    server = xllamacpp.Server(_params(xllamacpp, config, tasks))
-    return Serving(server.listening_address, server, tasks)
+    server = xllamacpp.Server(_params(xllamacpp, config, task))
+    return Serving(server.listening_address, server, (task.makes,))
 
 
-def _params(xllamacpp: Any, config: dict[str, Any], tasks: tuple[str, ...]) -> Any:
+def _params(xllamacpp: Any, config: dict[str, Any], task: Task) -> Any:
     params = xllamacpp.CommonParams()
     params.model.path = config["model"]
     params.model_alias = {config["model_id"]}
@@ -39,10 +39,9 @@ def _params(xllamacpp: Any, config: dict[str, Any], tasks: tuple[str, ...]) -> A
     params.n_gpu_layers = config["gpu_layers"]
     if config["tensor_split"]:
         params.tensor_split = _padded(config["tensor_split"], len(params.tensor_split))
-    if "embedding" in tasks:
-        # A text is encoded in one piece, so a batch has to hold the longest there may be.
-        params.embedding = True
-        params.n_batch = params.n_ubatch = config["context"]
+    params.embedding = task.makes == "embedding"
+    if task.in_one_piece:
+        params.n_batch = params.n_ubatch = config["context"]  # the longest there may be
     params.hostnames = [config["listen"]]
     params.port = 0
     params.api_keys = [config["key"]]

@@ -5,6 +5,7 @@ The engine has to be told in advance that a model makes embeddings. Layout of th
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from pathlib import Path
 from struct import Struct
 from typing import BinaryIO
@@ -16,23 +17,35 @@ _UINT32, _STRING, _ARRAY = 4, 8, 9
 _MOST_KEYS = 4096
 _MOST_TEXT = 1 << 20
 #: ``{architecture}.pooling_type`` of llama.cpp's ``llama_pooling_type``.
-_NONE, _RANK = 0, 4
+_NONE, _LAST, _RANK = 0, 3, 4
 #: Architectures that only encode: they make no text, whatever else their files say.
 _ENCODERS = ("bert", "t5encoder", "eurobert")
 
 
-def tasks_of(model: Path) -> tuple[str, ...]:
-    """``completion``, ``embedding``, or none for a model that ranks; what cannot be read is left to the engine."""
+@dataclass(frozen=True, slots=True)
+class Task:
+    """What a model makes: ``completion``, ``embedding``, or nothing where it ranks.
+
+    ``in_one_piece``: all tokens of a text have to be computed at once.
+    """
+
+    makes: str | None
+    in_one_piece: bool = False
+
+
+def task_of(model: Path) -> Task:
+    """What a GGUF file says of it; what cannot be read is left to the engine."""
     try:
         with model.open("rb") as file:
             architecture, pooling = _read(file)
     except (OSError, ValueError, EOFError):
-        return ("completion",)
+        return Task("completion")
     if pooling == _RANK:
-        return ()
-    if (pooling is not None and pooling != _NONE) or any(name in architecture for name in _ENCODERS):
-        return ("embedding",)
-    return ("completion",)
+        return Task(None)
+    encodes = any(name in architecture for name in _ENCODERS)
+    if encodes or (pooling is not None and pooling != _NONE):
+        return Task("embedding", encodes or pooling != _LAST)
+    return Task("completion")
 
 
 def _read(file: BinaryIO) -> tuple[str, int | None]:

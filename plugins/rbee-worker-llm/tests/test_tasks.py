@@ -12,7 +12,7 @@ from typing import Any
 import jsonschema
 import openai
 import pytest
-from rbee_worker_llm.model_task import tasks_of
+from rbee_worker_llm.model_task import Task, task_of
 
 from rbee_core.testing.drive_worker import Worker, started_worker
 
@@ -106,6 +106,9 @@ ARCHITECTURE = _text("general.architecture") + struct.pack("<I", 8) + _text("qwe
 TAGS = _text("general.tags") + struct.pack("<IIQ", 9, 8, 1) + _text("a tag")
 COUNTS = _text("qwen3.attention.head_count_kv") + struct.pack("<IIQ3i", 9, 5, 3, 1, 2, 3)
 POOLING = _text("qwen3.pooling_type") + struct.pack("<II", 4, 3)
+MEAN = _text("qwen3.pooling_type") + struct.pack("<II", 4, 1)
+RANK = _text("qwen3.pooling_type") + struct.pack("<II", 4, 4)
+ENCODER = _text("general.architecture") + struct.pack("<I", 8) + _text("nomic-bert")
 UNPOOLED = _text("qwen3.pooling_type") + struct.pack("<II", 4, 0)
 ODD = _text("odd") + struct.pack("<I", 99)
 ENDLESS = _text("odd") + struct.pack("<IQ", 8, 2**60)
@@ -113,22 +116,25 @@ DEEP = _text("odd") + struct.pack("<IIQ", 9, 9, 2**60)
 
 
 @pytest.mark.parametrize(
-    ("data", "tasks"),
+    ("data", "task"),
     [
-        (_header(ARCHITECTURE, TAGS, COUNTS, POOLING), ("embedding",)),
-        (_header(ARCHITECTURE, TAGS, COUNTS, POOLING, version=2), ("embedding",)),
-        (_header(ARCHITECTURE, UNPOOLED), ("completion",)),
-        (_header(ARCHITECTURE), ("completion",)),
-        (_header(ODD, POOLING), ("completion",)),
-        (_header(ENDLESS, POOLING), ("completion",)),
-        (_header(DEEP, POOLING), ("completion",)),
-        (_header(ARCHITECTURE, POOLING)[:-1], ("completion",)),
-        (_header(ARCHITECTURE, POOLING, version=9), ("completion",)),
-        (b"no model at all", ("completion",)),
-        (b"", ("completion",)),
+        (_header(ARCHITECTURE, TAGS, COUNTS, POOLING), Task("embedding")),
+        (_header(ARCHITECTURE, TAGS, COUNTS, POOLING, version=2), Task("embedding")),
+        (_header(ARCHITECTURE, MEAN), Task("embedding", in_one_piece=True)),
+        (_header(ENCODER, UNPOOLED), Task("embedding", in_one_piece=True)),
+        (_header(ARCHITECTURE, RANK), Task(None)),
+        (_header(ARCHITECTURE, UNPOOLED), Task("completion")),
+        (_header(ARCHITECTURE), Task("completion")),
+        (_header(ODD, POOLING), Task("completion")),
+        (_header(ENDLESS, POOLING), Task("completion")),
+        (_header(DEEP, POOLING), Task("completion")),
+        (_header(ARCHITECTURE, POOLING)[:-1], Task("completion")),
+        (_header(ARCHITECTURE, POOLING, version=9), Task("completion")),
+        (b"no model at all", Task("completion")),
+        (b"", Task("completion")),
     ],
 )
-def test_the_header_tells_what_a_model_makes(tmp_path: Path, data: bytes, tasks: tuple[str, ...]) -> None:
+def test_the_header_tells_what_a_model_makes(tmp_path: Path, data: bytes, task: Task) -> None:
     path = tmp_path / "model.gguf"
     path.write_bytes(data)
-    assert tasks_of(path) == tasks
+    assert task_of(path) == task

@@ -30,8 +30,8 @@ def padded(tokens: int) -> int:
 
 
 def ubatch(shape: ModelShape, demand: Demand) -> int:
-    """Tokens computed at once: no more than there can be, and of a text that becomes a vector all."""
-    if shape.embeds:
+    """Tokens computed at once: no more than there can be, and all of a text that becomes a vector in one piece."""
+    if shape.in_one_piece:
         return demand.context
     return min(UBATCH, padded(demand.context) * demand.parallel)
 

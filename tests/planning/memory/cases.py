@@ -44,6 +44,7 @@ CASES = (
     Case("falcon", 2, 4096), Case("mixtral", 2, 4096, 2), Case("qwen3moe", 2, 4096, 2), Case("gpt-oss", 2, 8192, 2),
     Case("mamba", 8, 4096, 4), Case("mamba2", 8, 4096, 4), Case("granite-hybrid", 6, 4096, 2),
     Case("falcon-h1", 6, 4096, 2), Case("qwen3next", 4, 4096, 2), Case("bert", 12, 512, 4),
+    Case("qwen3-embedding", 8, 4096, 2),
     Case("jamba", 5, 4096, 2), Case("deepseek", 3, 4096, 2),
     Case("lfm2", 6, 4096, 2),
     Case("rwkv7", 4, 4096, 2),
@@ -52,6 +53,7 @@ CASES = (
 QUICK = (
     Case("llama", 2, 4096, 2, "q8_0", "Q4_0"), Case("qwen3", 8, 1000, 3), Case("gemma3", 6, 8192, 2),
     Case("qwen3moe", 2, 2048), Case("mamba2", 4, 2048, 4), Case("bert", 12, 512, 2),
+    Case("qwen3-embedding", 6, 4096, 2),
 )  # fmt: skip
 
 
@@ -98,7 +100,7 @@ def compare(case: Case, folder: Path, python: Path, env: dict[str, str] | None =
         # The estimate has the front's process too, and prompts that are kept once there were some.
         process = found.host.overhead - kept_prompts(shape, demand)
         real = load(
-            python, path, context=case.context, parallel=case.parallel, kv_type=case.kv_type, embeds=shape.embeds,
+            python, path, context=case.context, parallel=case.parallel, kv_type=case.kv_type,
             env=env,
         )  # fmt: skip
         return Compared(case, found, process, real)

@@ -17,7 +17,8 @@ import json, os, sys
 import xllamacpp
 from rbee_worker_llm import engine_child
 config = json.loads(sys.argv[1])
-params = engine_child._params(xllamacpp, config, tuple(config["tasks"]))
+task = engine_child.task_of(engine_child.Path(config["model"]))
+params = engine_child._params(xllamacpp, config, task)
 params.verbosity, params.warmup = 4, False
 params.load_mode = xllamacpp.llama_load_mode.LLAMA_LOAD_MODE_NONE
 server = xllamacpp.Server(params)
@@ -54,7 +55,6 @@ def load(
     context: int,
     parallel: int,
     kv_type: str = "f16",
-    embeds: bool = False,
     env: Mapping[str, str] | None = None,
 ) -> Allocated:
     """Load a model with ``context`` tokens for each of ``parallel`` requests, and end.
@@ -64,7 +64,7 @@ def load(
     config = {
         "model": str(model), "model_id": "m", "context": context, "parallel": parallel, "threads": 1,
         "kv_type": kv_type, "gpu_layers": 0, "tensor_split": [], "listen": "127.0.0.1", "key": "k", "connections": 2,
-        "prompt_cache_mib": 0, "tasks": ["embedding" if embeds else "completion"],
+        "prompt_cache_mib": 0,
     }  # fmt: skip
     done = subprocess.run(
         [python, "-c", _LOAD, json.dumps(config)], capture_output=True, text=True, timeout=110,

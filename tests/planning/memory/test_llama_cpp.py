@@ -87,13 +87,22 @@ def test_embedding_models_keep_nothing_and_read_a_text_at_once(tmp_path: Path) -
 def test_a_generator_made_an_embedder_has_room_for_every_tokens_logits(tmp_path: Path) -> None:
     model = ZOO["qwen3"]()
     writes = shape_of(write_model(tmp_path / "a.gguf", model, tokens=False))
-    embeds = shape_of(
-        write_model(tmp_path / "b.gguf", replace(model, values={**model.values, "pooling_type": 3}), tokens=False)
+    embeds, by_last = (
+        shape_of(
+            write_model(
+                tmp_path / "b.gguf", replace(model, values={**model.values, "pooling_type": pooling}), tokens=False
+            )
+        )
+        for pooling in (1, 3)
     )
-    assert (writes.embeds, embeds.embeds) == (False, True)
+    assert (writes.embeds, embeds.embeds, by_last.embeds) == (False, True, True)
     # The engine's own accounting for 2048 tokens: 1243 MiB.
     assert estimate("llama.cpp", "cpu", embeds, Demand(2048)).host.compute == pytest.approx(1243 * MIB, rel=0.05)
     assert estimate("llama.cpp", "cpu", writes, Demand(2048)).host.compute < 100 * MIB
+    # The last token's vector needs no more than a part of the text at a time, however long it is.
+    parts = [estimate("llama.cpp", "cpu", by_last, Demand(context)).host.compute for context in (2048, 8192)]
+    assert parts[0] < 400 * MIB
+    assert parts[1] < parts[0] + 100 * MIB
 
 
 def test_contexts_are_rounded_up_as_the_engine_does(tmp_path: Path) -> None:

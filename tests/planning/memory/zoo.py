@@ -87,6 +87,13 @@ def qwen3(layers: int = 28) -> Model:
     return _gqa("qwen3", layers, 1024, 16, 8, 3072, 151936, size=128, qk_norm=True, kind="Q4_K")
 
 
+def qwen3_embedding(layers: int = 28) -> Model:
+    """Qwen3-Embedding 0.6B: the last token's vector."""
+    model = qwen3(layers)
+    model.values["pooling_type"] = 3
+    return model
+
+
 def gemma2(layers: int = 26) -> Model:
     """Gemma 2 2B: every other layer looks at a window."""
     return _gqa("gemma2", layers, 2304, 8, 4, 9216, 256000, size=256, post_norms=True, attention__sliding_window=4096)
@@ -344,5 +351,5 @@ ZOO: dict[str, Callable[..., Model]] = {
     "gpt2": gpt2, "falcon": falcon, "mixtral": mixtral, "qwen3moe": qwen3moe, "gpt-oss": gpt_oss,
     "deepseek": deepseek, "mamba": mamba_2b, "mamba2": mamba2_2b, "jamba": jamba, "granite-hybrid": granite_hybrid,
     "falcon-h1": falcon_h1, "qwen3next": qwen3next, "bert": bert, "gemma3n": gemma3n, "llama4": llama4,
-    "glm4moe": glm4_moe, "lfm2": lfm2, "rwkv7": rwkv7,
+    "glm4moe": glm4_moe, "lfm2": lfm2, "rwkv7": rwkv7, "qwen3-embedding": qwen3_embedding,
 }  # fmt: skip
