@@ -1,0 +1,83 @@
+"""What the modules of ``rbee plugins`` share: arguments, the manager, the question, text of plugins made safe."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from ..errors import UsageError
+from . import output
+
+if TYPE_CHECKING:
+    from rich.text import Text
+
+    from ..plugins import PluginManager, PluginRecord
+    from ..plugins.check import Checked
+
+_STYLES = {"active": "green", "disabled": "dim", "error": "red", "incompatible": "red", "conflict": "yellow"}
+
+Name = Annotated[str, typer.Argument(metavar="NAME", help="An entry point, or a distribution for all it brings.")]
+Names = Annotated[list[str], typer.Argument(metavar="NAME…", help="Entry points, or distributions.")]
+AsJson = Annotated[bool, typer.Option("--json", help="Print JSON.")]
+Timeout = Annotated[float, typer.Option("--timeout", min=0.1, help="Seconds each plugin may take.")]
+
+
+def the_manager() -> PluginManager:
+    """The plugins of this environment, under the settings of this process."""
+    from ..plugins import PluginManager
+
+    return PluginManager(output.config(), on_problem=output.warn_once)
+
+
+def all_named(manager: PluginManager, names: list[str]) -> list[PluginRecord]:
+    """What is meant by ``names``, each once, in the order of the list."""
+    from ..plugins.settings import named
+
+    records = manager.records()
+    wanted = {record.key for name in names for record in named(records, name)}
+    return [record for record in records if record.key in wanted]
+
+
+def again(manager: PluginManager, records: list[PluginRecord]) -> list[PluginRecord]:
+    """The same plugins, as they stand now."""
+    keys = {record.key for record in records}
+    return [record for record in manager.records() if record.key in keys]
+
+
+def confirm(question: str) -> None:
+    """Ask, and stop unless the answer is yes.
+
+    :raises UsageError: there is nobody to ask.
+    """
+    import sys
+
+    if not sys.stdin.isatty():
+        raise UsageError("This wants an answer, and there is nobody to ask.", "Say --yes.")
+    typer.confirm(question, abort=True, err=True)
+
+
+def run_checks(manager: PluginManager, records: list[PluginRecord], timeout: float = 10.0) -> list[Checked]:
+    """Really load plugins; with ``-v`` their tracebacks are shown."""
+    from ..plugins.check import check_all
+
+    results = check_all(manager, records, limit=timeout)
+    if output.verbose():
+        for result in results:
+            if result.traceback:
+                output.note(f"{result.record.name} ({result.record.title}):\n{result.traceback}")
+    return results
+
+
+def status_text(status: str) -> Text:
+    """A status in its colour."""
+    from rich.text import Text
+
+    return Text(status, style=_STYLES.get(status, ""))
+
+
+def plain(cell: str) -> Text:
+    """What a plugin says of itself, as text: never markup, never control characters."""
+    from rich.text import Text
+
+    return Text("".join(c if c.isprintable() else "?" for c in cell), overflow="fold")
