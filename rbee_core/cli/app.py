@@ -13,7 +13,7 @@ import typer
 from typer.core import TyperCommand, TyperGroup
 
 from ..errors import ErrorCode, RbeeError, UsageError
-from . import output
+from . import completion, output
 
 #: Command → its module, and its line in ``rbee --help``. Help needs no import; a command imports its own module.
 COMMANDS = {
@@ -39,7 +39,7 @@ class LazyGroup(TyperGroup):
 
     def list_commands(self, ctx: Any) -> list[str]:
         """The built-in commands in their order, then those of plugins."""
-        return [*COMMANDS, *sorted(set(self._plugin_commands()) - set(COMMANDS))]
+        return [*COMMANDS, *sorted(set(self._plugin_commands(ctx)) - set(COMMANDS))]
 
     def get_command(self, ctx: Any, cmd_name: str) -> Any:
         """The command itself; while help is written, only its name and its line."""
@@ -50,10 +50,10 @@ class LazyGroup(TyperGroup):
             from importlib import import_module
 
             return _as_command(import_module(f"{__package__}.{module}").app, cmd_name, line)
-        dist = self._plugin_commands().get(cmd_name)
+        dist = self._plugin_commands(ctx).get(cmd_name)
         if dist is None:
             return None
-        if self._listing:
+        if self._listing or ctx.resilient_parsing:  # a Tab runs nobody's code
             return TyperCommand(cmd_name, help=f"(from {dist})", callback=lambda: None)
         from ..plugins import PluginManager
 
@@ -81,10 +81,16 @@ class LazyGroup(TyperGroup):
             self._listing = False
 
     @staticmethod
-    def _plugin_commands() -> dict[str, str]:
-        from ..plugins.records import discover
+    def _plugin_commands(ctx: Any) -> dict[str, str]:
+        from ..plugins.records import discover, scan
 
-        return {record.name: record.dist for record in discover(output.config()) if record.kind == "command"}
+        try:
+            records = discover(output.config())
+        except UsageError:
+            if not ctx.resilient_parsing:
+                raise
+            records = scan()  # a Tab does not tell of malformed settings
+        return {record.name: record.dist for record in records if record.kind == "command"}
 
 
 def _as_command(app: Any, name: str, line: str) -> Any:
@@ -107,24 +113,18 @@ app = typer.Typer(
 )
 
 
-def _version(asked: bool) -> None:
-    if asked:
+def _version(ctx: typer.Context, asked: bool) -> None:
+    if asked and not ctx.resilient_parsing:
         from .._version import __version__
 
         sys.stdout.write(f"rbee {__version__}\n")
         raise typer.Exit
 
 
-def _completion(shell: str | None) -> None:
-    if shell is None:
-        return
-    from typer._completion_shared import get_completion_script
-
-    if shell not in ("bash", "zsh", "fish", "powershell", "pwsh"):
-        raise UsageError(f"No completion for {shell!r}.", "Use bash, zsh, fish or powershell.")
-    script = get_completion_script(prog_name="rbee", complete_var="_RBEE_COMPLETE", shell=shell)
-    sys.stdout.write(script + "\n")
-    raise typer.Exit
+def _completion(ctx: typer.Context, shell: str | None) -> None:
+    if shell is not None and not ctx.resilient_parsing:
+        sys.stdout.write(completion.script(shell))
+        raise typer.Exit
 
 
 @app.callback()
@@ -138,7 +138,8 @@ def root(
         typer.Option(
             "--show-completion",
             metavar="SHELL",
-            help="Print the completion script of a shell.",
+            help="Print the completion script of bash, zsh, fish or powershell; $SHELL will do.",
+            autocompletion=completion.shells,
             is_eager=True,
             callback=_completion,
         ),
@@ -152,14 +153,13 @@ def root(
 def main(arguments: list[str]) -> None:
     """Run one command line and leave the process with its exit status (design §6)."""
     output.prepare_streams()
-    if "_RBEE_COMPLETE" in os.environ:
-        from typer._completion_classes import completion_init
-
-        completion_init()
+    if completion.VARIABLE in os.environ:
+        completion.answer(typer.main.get_command(app))
+        return
     arguments = _take_verbose(arguments)
     as_json = "--json" in arguments
     try:
-        typer.main.get_command(app).main(arguments, prog_name="rbee", complete_var="_RBEE_COMPLETE")
+        typer.main.get_command(app).main(arguments, prog_name="rbee")
     except RbeeError as error:
         output.show_error(error, as_json=as_json)
         sys.exit(130 if error.code is ErrorCode.CANCELLED else 1)

@@ -9,6 +9,7 @@ from typing import Annotated
 
 import typer
 
+from . import complete
 from .options import facade
 
 app = typer.Typer()
@@ -16,7 +17,10 @@ app = typer.Typer()
 
 @app.command()
 def logs(
-    worker_id: Annotated[str, typer.Argument(metavar="ID", help="A worker's id; it may have ended.")],
+    worker_id: Annotated[
+        str,
+        typer.Argument(metavar="ID", help="A worker's id; it may have ended.", autocompletion=complete.logged_workers),
+    ],
     follow: Annotated[bool, typer.Option("--follow", "-f", help="Go on showing until the worker ends.")] = False,
     lines: Annotated[int | None, typer.Option("--lines", "-n", min=0, help="Only so many of the last lines.")] = None,
 ) -> None:

@@ -9,7 +9,7 @@ import typer
 
 from ..errors import ErrorCode, RbeeError, UsageError
 from ..units import human_size, parse_size
-from . import models_store, output
+from . import complete, models_store, output
 from .models_views import print_catalog, print_entry, print_resolution
 from .narrate import narrated_job
 from .options import Json, Offline, download_options, facade
@@ -18,7 +18,10 @@ app = typer.Typer(no_args_is_help=True, help="The model catalog: find, download,
 app.command("gc")(models_store.gc)
 app.command("import")(models_store.import_models)
 
-Text = Annotated[str, typer.Argument(metavar="MODEL", help="A catalog id or a model reference.")]
+Text = Annotated[
+    str,
+    typer.Argument(metavar="MODEL", help="A catalog id or a model reference.", autocompletion=complete.model_ids),
+]
 
 
 @app.command("catalog")
@@ -31,7 +34,12 @@ def catalog(as_json: Json = False) -> None:
 
 @app.command()
 def resolve(
-    ref: Annotated[str, typer.Argument(metavar="REF", help="A model reference, e.g. org/repo:Q4_K_M.")],
+    ref: Annotated[
+        str,
+        typer.Argument(
+            metavar="REF", help="A model reference, e.g. org/repo:Q4_K_M.", autocompletion=complete.references
+        ),
+    ],
     revision: Annotated[str | None, typer.Option(help="Branch, tag or commit.")] = None,
     include: Annotated[list[str] | None, typer.Option(help="Only files that match this glob; may be repeated.")] = None,
     exclude: Annotated[list[str] | None, typer.Option(help="No files that match this glob; may be repeated.")] = None,
@@ -48,7 +56,14 @@ def resolve(
 
 @app.command()
 def download(
-    ref: Annotated[str, typer.Argument(metavar="REF", help="A model reference, or the id of a registered model.")],
+    ref: Annotated[
+        str,
+        typer.Argument(
+            metavar="REF",
+            help="A model reference, or the id of a registered model.",
+            autocompletion=complete.references,
+        ),
+    ],
     entry_id: Annotated[str | None, typer.Option("--id", help="The catalog id to give it.")] = None,
     revision: Annotated[str | None, typer.Option(help="Branch, tag or commit.")] = None,
     sha256: Annotated[str | None, typer.Option(help="The digest that the model's file must have.")] = None,
@@ -119,7 +134,10 @@ def show(text: Text, as_json: Json = False) -> None:
 
 @app.command()
 def verify(
-    texts: Annotated[list[str] | None, typer.Argument(metavar="[MODEL]…", help="All models, if none is named.")] = None,
+    texts: Annotated[
+        list[str] | None,
+        typer.Argument(metavar="[MODEL]…", help="All models, if none is named.", autocompletion=complete.model_ids),
+    ] = None,
     as_json: Json = False,
 ) -> None:
     """Hash models again and compare with what was verified when they came. Exit status 1 if one differs."""
@@ -183,7 +201,10 @@ def unpin(text: Text, as_json: Json = False) -> None:
 
 @app.command()
 def rm(
-    texts: Annotated[list[str], typer.Argument(metavar="MODEL…", help="Catalog ids or references.")],
+    texts: Annotated[
+        list[str],
+        typer.Argument(metavar="MODEL…", help="Catalog ids or references.", autocompletion=complete.model_ids),
+    ],
     yes: Annotated[bool, typer.Option("--yes", "-y", help="Do not ask.")] = False,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Only say what would be removed.")] = False,
     force: Annotated[bool, typer.Option("--force", help="Remove pinned models too.")] = False,

@@ -10,7 +10,7 @@ import typer
 
 from ..errors import UsageError
 from ..units import human_size, parse_size
-from . import output
+from . import complete, output
 from .narrate import narrated_job
 from .options import Json, download_options, facade
 
@@ -55,6 +55,7 @@ def import_models(
         typer.Argument(
             metavar="SOURCE",
             help="hf, ollama or lmstudio for where those keep their models; or the path of a cache, folder or file.",
+            autocompletion=complete.import_sources,
         ),
     ],
     dry_run: DryRun = False,

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from ..errors import UsageError
-from . import output
+from . import complete, output
 
 if TYPE_CHECKING:
     from rich.text import Text
@@ -17,8 +17,14 @@ if TYPE_CHECKING:
 
 _STYLES = {"active": "green", "disabled": "dim", "error": "red", "incompatible": "red", "conflict": "yellow"}
 
-Name = Annotated[str, typer.Argument(metavar="NAME", help="An entry point, or a distribution for all it brings.")]
-Names = Annotated[list[str], typer.Argument(metavar="NAME…", help="Entry points, or distributions.")]
+_NAMED = "An entry point, or a distribution for all it brings."
+Name = Annotated[str, typer.Argument(metavar="NAME", help=_NAMED, autocompletion=complete.plugin_names)]
+NameOn = Annotated[str, typer.Argument(metavar="NAME", help=_NAMED, autocompletion=complete.enabled_plugins)]
+NameOff = Annotated[str, typer.Argument(metavar="NAME", help=_NAMED, autocompletion=complete.disabled_plugins)]
+Names = Annotated[
+    list[str],
+    typer.Argument(metavar="NAME…", help="Entry points, or distributions.", autocompletion=complete.plugin_names),
+]
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 Timeout = Annotated[float, typer.Option("--timeout", min=0.1, help="Seconds each plugin may take.")]
 

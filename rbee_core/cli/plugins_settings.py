@@ -7,11 +7,11 @@ from typing import Annotated
 import typer
 
 from ..errors import UsageError
-from . import output
-from .plugins_common import AsJson, Name, again, the_manager
+from . import complete, output
+from .plugins_common import AsJson, NameOff, NameOn, again, the_manager
 
 
-def enable(name: Name, as_json: AsJson = False) -> None:
+def enable(name: NameOff, as_json: AsJson = False) -> None:
     """Turn a plugin on again."""
     from ..plugins.settings import enable as turn_on
 
@@ -29,7 +29,7 @@ def enable(name: Name, as_json: AsJson = False) -> None:
         output.print_json({"plugins": [record.row() for record in now]})
 
 
-def disable(name: Name, as_json: AsJson = False) -> None:
+def disable(name: NameOn, as_json: AsJson = False) -> None:
     """Turn a plugin off: it is never imported, until it is enabled again."""
     from ..plugins.settings import disable as turn_off
 
@@ -42,8 +42,18 @@ def disable(name: Name, as_json: AsJson = False) -> None:
 
 
 def prefer(
-    name: Annotated[str, typer.Argument(metavar="SCHEME", help="A scheme, backend, worker or command.")],
-    dist: Annotated[str | None, typer.Argument(metavar="DIST", help="The distribution that decides for it.")] = None,
+    name: Annotated[
+        str,
+        typer.Argument(
+            metavar="SCHEME",
+            help="A scheme, backend, worker or command.",
+            autocompletion=complete.routed_names,
+        ),
+    ],
+    dist: Annotated[
+        str | None,
+        typer.Argument(metavar="DIST", help="The distribution that decides for it.", autocompletion=complete.rivals),
+    ] = None,
     clear: Annotated[bool, typer.Option("--clear", help="Take the preference back.")] = False,
     as_json: AsJson = False,
 ) -> None:

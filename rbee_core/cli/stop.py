@@ -7,7 +7,7 @@ from typing import Annotated
 import typer
 
 from ..errors import UsageError
-from . import output
+from . import complete, output
 from .options import Json, facade
 
 app = typer.Typer()
@@ -15,7 +15,10 @@ app = typer.Typer()
 
 @app.command()
 def stop(
-    ids: Annotated[list[str] | None, typer.Argument(metavar="ID…", help="Ids, as `rbee ps` shows them.")] = None,
+    ids: Annotated[
+        list[str] | None,
+        typer.Argument(metavar="ID…", help="Ids, as `rbee ps` shows them.", autocompletion=complete.running_workers),
+    ] = None,
     every: Annotated[bool, typer.Option("--all", help="Stop all of them.")] = False,
     as_json: Json = False,
 ) -> None:

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from ..errors import ErrorCode, RbeeError
+from . import complete
 from .options import Offline, Paths, facade
 
 if TYPE_CHECKING:
@@ -36,17 +37,24 @@ class KvType(StrEnum):
     IQ4_NL = "iq4_nl"
 
 
-Model = Annotated[str, typer.Argument(metavar="MODEL", help="A catalog id or a model reference.")]
+Model = Annotated[
+    str, typer.Argument(metavar="MODEL", help="A catalog id or a model reference.", autocompletion=complete.references)
+]
 
 
 @dataclass(frozen=True, kw_only=True)
 class WorkerOptions:
     """What a worker has to be like. Each field is an option of every command decorated with `with_worker_options`."""
 
-    backend: Annotated[str | None, typer.Option(help="Run on this backend only, e.g. cpu.")] = None
-    device: Annotated[str | None, typer.Option(help="Run on this device, e.g. GPU-0; or on several: GPU-0,GPU-1.")] = (
-        None
-    )
+    backend: Annotated[
+        str | None, typer.Option(help="Run on this backend only, e.g. cpu.", autocompletion=complete.backends)
+    ] = None
+    device: Annotated[
+        str | None,
+        typer.Option(
+            help="Run on this device, e.g. GPU-0; or on several: GPU-0,GPU-1.", autocompletion=complete.devices
+        ),
+    ] = None
     context: Annotated[
         int | None, typer.Option(min=1, help="Tokens a request may use, prompt and answer together.")
     ] = None

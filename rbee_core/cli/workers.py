@@ -7,13 +7,18 @@ from typing import Annotated, Any
 import typer
 
 from ..units import human_size
-from . import output
+from . import complete, output
 from .narrate import narrated_job
 from .options import Json, Offline, Paths, download_options, facade
 
 app = typer.Typer(no_args_is_help=True, help="The workers that run models: list, build, remove.")
 
-Id = Annotated[str, typer.Argument(metavar="ID", help="A worker's id, or a variant's, e.g. llm-worker-cpu.")]
+Id = Annotated[
+    str,
+    typer.Argument(
+        metavar="ID", help="A worker's id, or a variant's, e.g. llm-worker-cpu.", autocompletion=complete.worker_ids
+    ),
+]
 
 
 @app.command("list")
@@ -97,7 +102,12 @@ def installed(as_json: Json = False) -> None:
 
 @app.command("rm")
 def remove(
-    worker_id: Annotated[str, typer.Argument(metavar="ID", help="A built variant's id, e.g. llm-worker-cpu.")],
+    worker_id: Annotated[
+        str,
+        typer.Argument(
+            metavar="ID", help="A built variant's id, e.g. llm-worker-cpu.", autocompletion=complete.built_workers
+        ),
+    ],
     as_json: Json = False,
 ) -> None:
     """Remove a built worker, and what is left of builds that failed."""

@@ -10,6 +10,7 @@ from ..contracts import Device
 from ..errors import ErrorCode
 from .check import failure_of
 from .children import Child, Outcome, run_all
+from .devices_seen import remember
 from .failures import LOAD, Failure
 from .forced import forced_devices, variable
 from .guard import describe
@@ -52,6 +53,7 @@ def detect_all(
             rows[name] = _row(name, devices[name], reason)
         elif name not in rows:
             rows[name] = _row(name, [], f"{record.status}: {record.reason}")
+    remember(config, {name: [device.id for device in found] for name, found in sorted(devices.items()) if found})
     for name, found in forced.items():
         devices[name] = found
         rows[name] = _row(name, found, f"set by {variable(name)}")
