@@ -8,8 +8,22 @@ A vendor's tests subclass `FaultMatrix` and give it one fixture:
             return Upstream(server.url, sha256, ref=lambda proxy: f"http:{proxy}/m.gguf", env=lambda proxy: {})
 """
 
+from typing import TYPE_CHECKING
+
 from .faults import FAULTS, Fault
-from .matrix import FaultMatrix, Upstream
 from .proxy import FaultProxy, Passed
 
+if TYPE_CHECKING:
+    from .matrix import FaultMatrix, Upstream
+
 __all__ = ["FAULTS", "Fault", "FaultMatrix", "FaultProxy", "Passed", "Upstream"]
+
+
+def __getattr__(name: str) -> object:
+    """The matrix when it is wanted: its tests carry the mark ``slow``, which not every pytest knows."""
+    if name not in ("FaultMatrix", "Upstream"):
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    from . import matrix
+
+    value: object = getattr(matrix, name)
+    return value
