@@ -3,18 +3,14 @@
 from __future__ import annotations
 
 from enum import StrEnum
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
 import typer
 
-from . import output
-from .plugins_common import AsJson, plain, run_checks, status_text, the_manager
-
-if TYPE_CHECKING:
-    from ..plugins import PluginRecord
-
-#: Characters of width from which on the table has a column for reasons.
-_WIDE = 100
+from ..errors import UsageError
+from ..plugins.first_party import not_installed
+from . import output, plugins_list_view
+from .plugins_common import AsJson, run_checks, the_manager
 
 
 class Kind(StrEnum):
@@ -41,39 +37,24 @@ def list_plugins(
     check: Annotated[bool, typer.Option("--check", help="Really load each one first.")] = False,
     kind: Annotated[Kind | None, typer.Option(help="Only plugins of this kind.")] = None,
     status: Annotated[Status | None, typer.Option(help="Only plugins in this state.")] = None,
+    show_all: Annotated[
+        bool, typer.Option("--all", "-a", help="Also rbee's own plugins that are not installed, with how to.")
+    ] = False,
 ) -> None:
     """List every plugin, from metadata alone: none is imported, unless --check is given."""
+    if show_all and status is not None:
+        raise UsageError("--all and --status exclude each other.", "What is not installed has no state.")
     manager = the_manager()
     if check:
         run_checks(manager, manager.records())
-    records = [
-        record for record in manager.records() if kind in (None, record.kind) and status in (None, record.status)
-    ]
+    every = manager.records()
+    records = [record for record in every if kind in (None, record.kind) and status in (None, record.status)]
+    available = [dist for dist in not_installed(every) if kind in (None, dist.kind)] if show_all else None
     if as_json:
-        output.print_json({"plugins": [record.row() for record in records]})
-        return
-    if not records:
-        output.note("No plugins match." if kind or status else "No plugins are installed.")
-        return
-    _print_table(records)
-
-
-def _print_table(records: list[PluginRecord]) -> None:
-    """Draw the list; where a column of reasons would be too narrow to read, they stand below it."""
-    screen = output.console()
-    reasons = [record for record in records if record.reason]
-    aside = reasons and screen.width >= _WIDE
-    table = output.table("kind", "name", "status", "distribution", *(["reason"] if aside else []))
-    for column in table.columns[0], table.columns[2]:
-        column.no_wrap = True
-    before = ""
-    for record in records:
-        if before and record.kind != before:
-            table.add_section()
-        cells = [plain(record.kind if record.kind != before else ""), plain(record.name), status_text(record.status)]
-        cells.append(plain(record.title))
-        table.add_row(*cells, *([plain(record.reason or "")] if aside else []))
-        before = record.kind
-    screen.print(table)
-    for record in [] if aside else reasons:
-        screen.print(plain(f"{record.name} ({record.dist}): {record.reason}"))
+        output.print_json(plugins_list_view.as_json(records, available))
+    elif records or available:
+        plugins_list_view.draw(records, available or ())
+    elif every or show_all:
+        output.note("No plugins match.")
+    else:
+        output.note("No plugins are installed. Those of rbee, and how to install them: rbee plugins list --all")
