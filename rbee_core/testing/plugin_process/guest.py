@@ -1,8 +1,8 @@
 """The process itself: ``python -m rbee_core.testing.plugin_process.guest KIND NAME DIST STDOUT``.
 
 Each line of its standard input is a question, ``{"do": …}`` with the name of a method of `calls.Calls` and its
-arguments; each is answered with one line, but ``{"do": "cancel"}`` with none. Hooks run in the main thread, as they do in
-rbee. Standard output leads into the file STDOUT, so that whatever a plugin prints is found there.
+arguments; each is answered with one line, but ``{"do": "cancel"}`` with none. Hooks run in the main thread, as they do
+in rbee. Standard output leads into the file STDOUT, so that whatever a plugin prints is found there.
 """
 
 from __future__ import annotations
