@@ -185,6 +185,10 @@ def test_devices_are_those_that_were_seen_last(rbee: RbeeHome) -> None:
     assert answers[0] == ["CPU-0", "GPU-0", "GPU-1"]
     assert answers[1] == ["GPU-0,CPU-0", "GPU-0,GPU-1"]
     assert answers[2] == ["cuda"]
+    for broken in ("{", '{"devices": [1]}', '{"devices": {"cpu": 3, "npu": [4, "NPU-0"]}}'):
+        (rbee.path / "state" / "devices.json").write_text(broken)
+        answers, _ = ask(rbee, "rbee run x --device ")
+        assert answers == [["NPU-0"] if "NPU-0" in broken else []]
 
 
 @pytest.mark.parametrize("content", ["", "{", "[]", '{"models": 3}', '{"models": [3, {"id": 5}]}', "[" * 100_000])
