@@ -16,11 +16,16 @@ from .docker_registry import DockerRegistry
 Start = Callable[..., DockerRegistry]
 
 
+def need_registry() -> None:
+    """Skip the test where the registry is not installed; in CI it has to be."""
+    if not docker_registry.is_installed() and os.environ.get("CI") != "true":
+        pytest.skip(f"needs {docker_registry.PACKAGE} (apt-get install {docker_registry.PACKAGE})")
+
+
 @pytest.fixture
 def start_registry(tmp_path: Path) -> Iterator[Start]:
     """Starts registries, each over a folder of its own; they end with the test. Takes `DockerRegistry`'s settings."""
-    if not docker_registry.is_installed() and os.environ.get("CI") != "true":
-        pytest.skip(f"needs {docker_registry.PACKAGE} (apt-get install {docker_registry.PACKAGE})")
+    need_registry()
     with ExitStack() as stack:
 
         def start(**settings: Any) -> DockerRegistry:
