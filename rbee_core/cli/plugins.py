@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from . import output, plugins_install, plugins_list, plugins_settings
+from . import complete, output, plugins_install, plugins_list, plugins_settings
 from .plugins_common import AsJson, Name, Timeout, again, all_named, run_checks, status_text, the_manager
 
 if TYPE_CHECKING:
@@ -50,7 +50,10 @@ app.command()(plugins_settings.prefer)
 
 @app.command()
 def check(
-    names: Annotated[list[str] | None, typer.Argument(metavar="[NAME]…", help="All, when none is named.")] = None,
+    names: Annotated[
+        list[str] | None,
+        typer.Argument(metavar="[NAME]…", help="All, when none is named.", autocompletion=complete.plugin_names),
+    ] = None,
     timeout: Timeout = 10.0,
     as_json: AsJson = False,
 ) -> None:
@@ -68,6 +71,7 @@ def check(
         raise typer.Exit(1)
 
 
+app.command()(plugins_install.install)
 app.command()(plugins_install.uninstall)
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import TYPE_CHECKING
 
-from ..errors import ErrorCode, RbeeError
+from ..errors import ErrorCode, RbeeError, UsageError
 from .records import PluginRecord
 
 if TYPE_CHECKING:
@@ -24,7 +24,27 @@ _VENDORS = {
 }
 _BACKENDS = {name: f"rbee-backend-{name}" for name in ("cpu", "cuda", "rocm", "metal")}
 _COMMANDS = {"recipes": "rbee-recipes"}
+#: Every first-party distribution that brings plugins.
+FIRST_PARTY = frozenset(
+    {"rbee-vendor-oci", "rbee-worker-llm", "rbee-worker-transformers"}
+    | {*_VENDORS.values(), *_BACKENDS.values(), *_COMMANDS.values()}
+)
 _SEARCH = "Third-party plugins are packages with 'rbee' in their names: search the Python package index for rbee"
+
+
+def short_name(name: str) -> str | None:
+    """The first-party distribution that a short name means: a scheme, or what follows ``rbee-KIND-``; else nothing.
+
+    :raises UsageError: it means several.
+    """
+    name = name.lower()
+    meant = {dist for dist in FIRST_PARTY if name == dist.split("-", 2)[-1]}
+    meant |= {table[name] for table in (_VENDORS, _BACKENDS, _COMMANDS) if name in table}
+    if name == "oci":
+        meant.add("rbee-vendor-registry")  # two sources under one scheme
+    if len(meant) > 1:
+        raise UsageError(f"'{name}' may mean {' or '.join(sorted(meant))}.", "Write the one that you mean in full.")
+    return next(iter(meant), None)
 
 
 def vendor_dist(ref: ModelRef) -> str | None:

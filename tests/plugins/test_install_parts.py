@@ -1,0 +1,181 @@
+"""Parts of installing: names understood, environments recognised, hostile wheels seen through."""
+
+from __future__ import annotations
+
+import zipfile
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from rbee_core.errors import RbeeError, UsageError
+from rbee_core.plugins.install_into import Environment
+from rbee_core.plugins.install_names import wanted
+from rbee_core.plugins.trust import read_wheel
+
+from .wheelhouse import make_wheel
+
+
+@pytest.mark.parametrize(
+    ("given", "meant"),
+    [
+        ("ollama", "rbee-vendor-ollama"),
+        ("hf", "rbee-vendor-huggingface"),
+        ("huggingface>=1", "rbee-vendor-huggingface>=1"),
+        ("HTTPS", "rbee-vendor-http"),
+        ("cuda==1.0", "rbee-backend-cuda==1.0"),
+        ("transformers", "rbee-worker-transformers"),
+        ("rbee_vendor.oci", "rbee_vendor.oci"),
+        ("someone-elses[extra]~=2.0", "someone-elses[extra]~=2.0"),
+    ],
+)
+def test_short_names_and_requirements(given: str, meant: str) -> None:
+    assert [one.requirement for one in wanted([given])] == [meant]
+
+
+@pytest.mark.parametrize(
+    ("given", "why"),
+    [
+        (["oci"], "rbee-vendor-oci or rbee-vendor-registry"),
+        (["--index-url=https://example.invalid"], "nothing that can be installed"),
+        (["toy\n--index-url https://example.invalid"], "nothing that can be installed"),
+        (["./nowhere"], "There is nothing at"),
+        (["https://example.invalid/wheel.whl"], "not named as a wheel"),
+        (["toy @ https://example.invalid/other-1.0-py3-none-any.whl"], "is of other, not of toy"),
+        (["toy==1", "toy==2"], "one distribution, twice"),
+        (["rbee-core"], "rbee itself"),
+        ([], "Nothing to install"),
+    ],
+)
+def test_what_is_no_name_is_refused(given: list[str], why: str) -> None:
+    with pytest.raises(UsageError) as caught:
+        wanted(given)
+    assert why in str(caught.value)
+
+
+def test_a_requirements_file_lists_names_and_cannot_lead_elsewhere(tmp_path: Path) -> None:
+    file = tmp_path / "plugins.txt"
+    file.write_text("# mine\nollama==1.0  # pinned\n\ntoy>=2\n")
+    assert [one.requirement for one in wanted(["s3"], [file])] == [
+        "rbee-vendor-s3",
+        "rbee-vendor-ollama==1.0",
+        "toy>=2",
+    ]
+    for option in ("--index-url https://example.invalid", "-r more.txt", "toy --hash=sha256:00", "toy \\"):
+        file.write_text(f"{option}\n")
+        with pytest.raises(UsageError, match="line 1"):
+            wanted([], [file])
+
+
+def _made(path: Path, files: dict[str, str]) -> Environment:
+    for name, text in files.items():
+        (path / name).parent.mkdir(parents=True, exist_ok=True)
+        (path / name).write_text(text)
+    return Environment(path, path, path / "lib")
+
+
+@pytest.mark.parametrize(
+    ("files", "said"),
+    [
+        ({"pipx_metadata.json": "{}"}, "pipx inject rbee-core rbee-vendor-x"),
+        ({"uv-receipt.toml": "broken ["}, "uv tool install rbee-core --with rbee-vendor-x"),
+        (
+            {"lib/EXTERNALLY-MANAGED": "[externally-managed]\nError=Use apt.\n To be clear.\n\n Long story.\n"},
+            "PEP 668): Use apt. To be clear.",
+        ),
+        ({"lib/EXTERNALLY-MANAGED": "\0 not an ini"}, "PEP 668): it does not say why"),
+    ],
+)
+def test_environments_that_others_look_after_are_explained(files: dict[str, str], said: str, tmp_path: Path) -> None:
+    with pytest.raises(RbeeError) as caught:
+        _made(tmp_path / "rbee-core", files).refuse_if_not_ours(["rbee-vendor-x"])
+    assert said in f"{caught.value.message} {caught.value.hint}"
+
+
+def test_an_environment_of_its_own_is_not_the_systems(tmp_path: Path) -> None:
+    system = _made(tmp_path / "usr", {"lib/EXTERNALLY-MANAGED": "", "env/pyvenv.cfg": "home = /x\nuv = 0.9\n"})
+    own = Environment(system.prefix / "env", system.base, system.stdlib)
+    own.refuse_if_not_ours(["x"])
+    assert (own.made_by_uv, system.made_by_uv) == (True, False)
+
+
+def test_what_is_worth_a_second_look_is_pointed_out(tmp_path: Path) -> None:
+    wheel = make_wheel(
+        tmp_path,
+        "rbee-vendor-olama",
+        modules={"toy_vendor.py": "", "evil.pth": "import os", "fast.cpython-311.so": ""},
+        metadata={"Author": "\x1b[31mred", "Summary": "x" * 5000},
+    )
+    facts = read_wheel(wheel, "https://user:secret@example.invalid/x", "00")
+    assert (facts.resembles, facts.at_start, facts.native) == ("rbee-vendor-ollama", ["evil.pth"], 1)
+    assert "\x1b" not in facts.author
+    assert len(facts.summary) == 300
+    assert "secret" not in facts.origin
+
+
+_INFO = "rbee_vendor_toy-1.0.dist-info/"
+
+
+def _bomb(archive: zipfile.ZipFile) -> None:
+    archive.writestr(f"{_INFO}METADATA", b" " * (8 << 20), zipfile.ZIP_DEFLATED)
+
+
+def _twice(archive: zipfile.ZipFile) -> None:
+    for version in ("1.0", "6.6"):
+        archive.writestr(f"{_INFO}METADATA", f"Metadata-Version: 2.1\nName: rbee-vendor-toy\nVersion: {version}\n")
+
+
+def _other_name(archive: zipfile.ZipFile) -> None:
+    archive.writestr(f"{_INFO}METADATA", "Metadata-Version: 2.1\nName: rbee-vendor-s3\nVersion: 1.0\n")
+
+
+def _no_version(archive: zipfile.ZipFile) -> None:
+    archive.writestr(f"{_INFO}METADATA", "Metadata-Version: 2.1\nName: rbee-vendor-toy\n")
+
+
+def _climbs(archive: zipfile.ZipFile) -> None:
+    archive.writestr("a/../../../etc/cron.d/x", "")
+
+
+def _two_infos(archive: zipfile.ZipFile) -> None:
+    archive.writestr(f"{_INFO}METADATA", "")
+    archive.writestr("other-1.0.dist-info/METADATA", "")
+
+
+def _bad_entries(archive: zipfile.ZipFile) -> None:
+    archive.writestr(f"{_INFO}METADATA", "Metadata-Version: 2.1\nName: rbee-vendor-toy\nVersion: 1.0\n")
+    archive.writestr(f"{_INFO}entry_points.txt", "no section = x\n")
+
+
+@pytest.mark.parametrize(
+    ("fill", "why"),
+    [
+        (_bomb, "larger than"),
+        (_twice, "has 2 files"),
+        (_other_name, "calls itself 'rbee-vendor-s3'"),
+        (_no_version, "calls itself"),
+        (_climbs, "outside itself"),
+        (_two_infos, "2 *.dist-info folders"),
+        (_bad_entries, "no section"),
+        (lambda archive: None, "0 *.dist-info folders"),
+    ],
+)
+@pytest.mark.filterwarnings("ignore:Duplicate name")
+def test_a_hostile_wheel_is_refused_with_the_reason(
+    fill: Callable[[zipfile.ZipFile], None], why: str, tmp_path: Path
+) -> None:
+    wheel = tmp_path / "rbee_vendor_toy-1.0-py3-none-any.whl"
+    with zipfile.ZipFile(wheel, "w") as archive:
+        fill(archive)
+    with pytest.raises(RbeeError, match="not a wheel that can be trusted") as caught:
+        read_wheel(wheel, "x", "00")
+    assert why in caught.value.message
+
+
+def test_what_is_no_zip_or_no_plugin_is_refused(tmp_path: Path) -> None:
+    broken = tmp_path / "rbee_vendor_toy-1.0-py3-none-any.whl"
+    broken.write_bytes(b"not a zip")
+    with pytest.raises(RbeeError, match="not a zip file"):
+        read_wheel(broken, "x", "00")
+    with pytest.raises(RbeeError, match="brings no plugin"):
+        read_wheel(make_wheel(tmp_path, "plain", entry_points={"console_scripts": {"x": "y:z"}}), "x", "00")
