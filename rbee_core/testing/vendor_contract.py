@@ -184,14 +184,16 @@ class VendorContract(PluginContract):
         else:
             proxy, before = model.proxy, model.proxy.bytes_sent
             proxy.set(Fault("silent", times=None, stall_after=100_000))
-            process.start("download", ref=model.ref, dest=dest, **{"stall_timeout": 300, **self.options})
-            process.until(lambda: proxy.bytes_sent > before)
-            process.cancel()
-            answer = process.finish("a cancelled download", limit=30)
-            proxy.set(None)
-        honest_cancel(answer)
+            try:
+                process.start("download", ref=model.ref, dest=dest, **{"stall_timeout": 300, **self.options})
+                process.until(lambda: proxy.bytes_sent > before)
+                process.cancel()
+                answer = process.finish("a cancelled download", limit=10)
+            finally:
+                proxy.set(None)
         late = process.ask("late")["late"]
         assert late is not None, "it told no progress: call job.progress as bytes arrive"
+        honest_cancel(answer)
         assert late <= self.cancelled_within, f"it went on for {late:g} s: call job.check_cancelled once a second"
 
     def test_what_broke_off_is_gone_on_with(
@@ -205,7 +207,8 @@ class VendorContract(PluginContract):
         if proxy is None:
             process.start("download", cancel="die", **question)
             with pytest.raises(AssertionError, match="ended the whole process"):
-                process.finish("a download")
+                whole = process.finish("a download")
+                pytest.fail(f"it told no progress, so that it cannot be interrupted on the way: {whole}")
         else:
             size = max(path.stat().st_size for path in (process.folder / "first").rglob("*") if path.is_file())
             proxy.set(Fault("slow", times=None, rate=1e6))

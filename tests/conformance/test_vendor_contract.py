@@ -111,10 +111,11 @@ def tidy(ref, file):
 REMOTE = {
     "RemoteGood": (None, "pass"),
     "BeginsAnew": (BROKEN, "[path.unlink() for path in dest.iterdir()]"),
+    "DeafInSilence": (STOP, "job = job if job.cancelled else Job(options=job.options)"),
     "IgnoresOffline": (OFFLINE, "job.options.offline = False"),
 }
 REMOTE_SOURCE = """
-from rbee_core import hookimpl
+from rbee_core import Job, hookimpl
 from rbee_vendor_http import HttpVendor
 
 

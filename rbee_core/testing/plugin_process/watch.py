@@ -29,8 +29,6 @@ class Watch:
         self._all = False
         self._forbid = False
         sys.addaudithook(self._hook)
-        for name in ("stat", "lstat"):  # they raise no event
-            setattr(os, name, self._noting(name, getattr(os, name)))
 
     @contextmanager
     def calls(self, *, everything: bool = False, forbid: bool = False) -> Iterator[list[str]]:
@@ -40,10 +38,15 @@ class Watch:
         """
         seen: list[str] = []
         self._all, self._forbid, self._seen = everything, forbid, seen
+        silent = {name: getattr(os, name) for name in ("stat", "lstat") if everything}  # they raise no event
+        for name, call in silent.items():
+            setattr(os, name, self._noting(name, call))
         try:
             yield seen
         finally:
             self._seen = None
+            for name, call in silent.items():
+                setattr(os, name, call)
 
     def _hook(self, event: str, arguments: tuple[Any, ...]) -> None:
         if self._seen is None:
