@@ -108,6 +108,15 @@ def disabled_plugins(incomplete: str) -> Iterator[tuple[str, str]]:
 
 
 @_quietly
+def installable(incomplete: str) -> Iterator[tuple[str, str]]:
+    """First-party distributions that are not installed; for a path there are files."""
+    from ..plugins.first_party import not_installed
+    from ..plugins.records import scan
+
+    yield from ((dist.dist, dist.summary) for dist in not_installed(scan()))
+
+
+@_quietly
 def routed_names(incomplete: str) -> Iterator[tuple[str, str]]:
     """Names of plugins, for which a distribution can be preferred."""
     yield from {record.name: record.kind for record in _records()}.items()

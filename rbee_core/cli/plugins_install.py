@@ -9,7 +9,7 @@ import typer
 
 from ..errors import ErrorCode, RbeeError
 from ..refs.model_ref import redact
-from . import output
+from . import complete, output
 from .options import Offline
 from .plugins_common import AsJson, Names, all_named, confirm, the_manager
 
@@ -23,7 +23,9 @@ _Yes = Annotated[bool, typer.Option("--yes", "-y", help="Do not ask.")]
 
 
 def install(
-    names: Annotated[list[str] | None, typer.Argument(metavar="[NAME]…", help=_WHAT)] = None,
+    names: Annotated[
+        list[str] | None, typer.Argument(metavar="[NAME]…", help=_WHAT, autocompletion=complete.installable)
+    ] = None,
     requirements: Annotated[
         list[Path] | None, typer.Option("--requirement", "-r", metavar="FILE", help="What a file lists, too.")
     ] = None,

@@ -24,7 +24,7 @@ class FirstParty:
     @property
     def command(self) -> str:
         """The line that installs it."""
-        return f"pip install {self.dist}"
+        return f"rbee plugins install {self.dist}"
 
     def row(self) -> dict[str, Any]:
         """A row of ``available`` in ``rbee plugins list --all --json``."""

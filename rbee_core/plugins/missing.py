@@ -6,29 +6,18 @@ from collections.abc import Iterable
 from typing import TYPE_CHECKING
 
 from ..errors import ErrorCode, RbeeError, UsageError
+from .first_party import DISTRIBUTIONS
 from .records import PluginRecord
 
 if TYPE_CHECKING:
     from ..refs import ModelRef
 
-#: First-party distributions by the scheme they fetch. Only for naming what to install: routing never reads this.
-_VENDORS = {
-    "hf": "rbee-vendor-huggingface",
-    "ollama": "rbee-vendor-ollama",
-    "file": "rbee-vendor-file",
-    "http": "rbee-vendor-http",
-    "https": "rbee-vendor-http",
-    "s3": "rbee-vendor-s3",
-    "docker": "rbee-vendor-registry",
-    "demo": "rbee-vendor-demo",
-}
-_BACKENDS = {name: f"rbee-backend-{name}" for name in ("cpu", "cuda", "rocm", "metal")}
+#: First-party distributions by what they bring. Only for naming what to install: routing never reads this.
+_VENDORS = {name: dist.dist for dist in DISTRIBUTIONS if dist.kind == "vendor" for name in dist.names}
+_BACKENDS = {name: dist.dist for dist in DISTRIBUTIONS if dist.kind == "backend" for name in dist.names}
 _COMMANDS = {"recipes": "rbee-recipes"}
 #: Every first-party distribution that brings plugins.
-FIRST_PARTY = frozenset(
-    {"rbee-vendor-oci", "rbee-worker-llm", "rbee-worker-transformers"}
-    | {*_VENDORS.values(), *_BACKENDS.values(), *_COMMANDS.values()}
-)
+FIRST_PARTY = frozenset({*(dist.dist for dist in DISTRIBUTIONS), *_COMMANDS.values()})
 _SEARCH = "Third-party plugins are packages with 'rbee' in their names: search the Python package index for rbee"
 
 
@@ -39,9 +28,7 @@ def short_name(name: str) -> str | None:
     """
     name = name.lower()
     meant = {dist for dist in FIRST_PARTY if name == dist.split("-", 2)[-1]}
-    meant |= {table[name] for table in (_VENDORS, _BACKENDS, _COMMANDS) if name in table}
-    if name == "oci":
-        meant.add("rbee-vendor-registry")  # two sources under one scheme
+    meant |= {dist.dist for dist in DISTRIBUTIONS if name in dist.names}
     if len(meant) > 1:
         raise UsageError(f"'{name}' may mean {' or '.join(sorted(meant))}.", "Write the one that you mean in full.")
     return next(iter(meant), None)

@@ -10,6 +10,8 @@ from pathlib import Path
 
 import pytest
 
+from rbee_core.cli import complete
+from rbee_core.plugins import records
 from rbee_core.testing.cli import RbeeHome, clean_env
 from rbee_core.testing.dists import VENDOR, PluginFolder
 
@@ -133,6 +135,7 @@ def test_plugins_of_which_none_is_imported(tmp_path: Path, rbee: RbeeHome) -> No
         "rbee plugins prefer toy ",
         "rbee run x --backend toy",
         "rbee workers show toy",
+        "rbee plugins install rbee-vendor-f",
         env=env,
     )
     assert not folder.marker.exists()
@@ -144,6 +147,7 @@ def test_plugins_of_which_none_is_imported(tmp_path: Path, rbee: RbeeHome) -> No
     assert answers[6] == ["toygpu", "rbee-backend-toygpu"]
     assert answers[7] == ["rbee-vendor-rival", "rbee-vendor-toy"]
     assert answers[8] == []
+    assert answers[10] == []  # it is installed
     assert len(loaded) <= 380
 
 
@@ -230,3 +234,10 @@ def test_the_script_of_a_shell_by_name_or_path(rbee: RbeeHome) -> None:
     wrong = rbee("--show-completion", "tcsh")
     assert wrong.returncode == 2
     assert "fish" in wrong.stderr
+
+
+def test_what_could_be_installed_is_offered(monkeypatch: pytest.MonkeyPatch) -> None:
+    every = records.scan()
+    others = [record for record in every if record.dist != "rbee-vendor-ollama"]
+    monkeypatch.setattr(records, "scan", lambda: others)
+    assert [name for name, _ in complete.installable("")] == ["rbee-vendor-ollama"]

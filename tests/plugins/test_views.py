@@ -128,11 +128,11 @@ def test_all_lists_what_is_not_installed_with_the_line_that_installs_it(tmp_path
         line = next(line for line in every.stdout.splitlines() if f" {dist.dist} " in line)
         assert line.split()[0].rstrip(",") == dist.names[0]
         assert "not installed" in line
-        assert line.endswith(f"pip install {dist.dist}")
+        assert line.endswith(f"rbee plugins install {dist.dist}")
     found = json.loads(run("demo", "plugins", "list", "--all", "--json").stdout)
     assert [row["name"] for row in found["plugins"]] == ["demo"]
     assert len(found["available"]) == len(DISTRIBUTIONS) - 1
-    assert {"dist": "rbee-vendor-ollama", "install": "pip install rbee-vendor-ollama"}.items() <= next(
+    assert {"dist": "rbee-vendor-ollama", "install": "rbee plugins install rbee-vendor-ollama"}.items() <= next(
         row for row in found["available"] if row["names"] == ["ollama"]
     ).items()
     workers = json.loads(run("demo", "plugins", "list", "--all", "--kind", "worker", "--json").stdout)
