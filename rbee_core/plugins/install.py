@@ -9,7 +9,8 @@ import sys
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from urllib.parse import unquote, urljoin, urlsplit
+from urllib.parse import urljoin, urlsplit
+from urllib.request import url2pathname
 
 from packaging.version import Version
 
@@ -77,7 +78,15 @@ def prepare(
         return prepared
     asked = {one.name: one for one in files}
     job = Job(options=JobOptions(offline=installer.offline))
-    for planned in installer.plan(files, upgrade=upgrade, pre=pre):
+    try:
+        plan = installer.plan(files, upgrade=upgrade, pre=pre)
+    except OSError as error:
+        raise RbeeError(
+            ErrorCode.PLUGIN_ERROR,
+            f"The installer could not be asked: {error}",
+            f"Nothing was changed. Look whether {installer.folder.parent} may be written to and has room.",
+        ) from error
+    for planned in plan:
         one = asked.get(normalise(planned.name))
         if one is None or one.trusted:
             known = planned.sha256 or _fetch(planned.url, installer.folder / wheel_file(planned.url), job)
@@ -130,19 +139,28 @@ def _look(planned: Planned, folder: Path, job: Job) -> tuple[Planned, WheelFacts
 def _fetch(url: str, file: Path, job: Job) -> str:
     split = urlsplit(url)
     if split.scheme == "file":
+        local = Path(url2pathname(split.path))
         try:
-            if Path(unquote(split.path)).stat().st_size > _MOST_WHEEL:
+            if local.stat().st_size > _MOST_WHEEL:
                 raise _too_large(file)
-            shutil.copyfile(unquote(split.path), file)
+            shutil.copyfile(local, file)
         except OSError as error:
             raise RbeeError(
                 ErrorCode.PLUGIN_ERROR,
-                f"{unquote(split.path)} cannot be read: {error.strerror}",
-                "Nothing was installed.",
+                f"{local} cannot be looked at: {error.strerror}",
+                "Nothing was installed. Look whether it is there, may be read, and the disk has room for a copy.",
             ) from error
     else:
         with HttpClient(job) as client:
-            file.write_bytes(client.request("GET", url, what=file.name, limit=_MOST_WHEEL).body)
+            body = client.request("GET", url, what=file.name, limit=_MOST_WHEEL).body
+        try:
+            file.write_bytes(body)
+        except OSError as error:
+            raise RbeeError(
+                ErrorCode.PLUGIN_ERROR,
+                f"{file} cannot be written: {error.strerror}",
+                "Nothing was installed. Look whether that disk has room.",
+            ) from error
     return hashlib.sha256(file.read_bytes()).hexdigest()
 
 

@@ -7,6 +7,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 from urllib.parse import unquote, urlsplit
+from urllib.request import url2pathname
 
 from packaging.requirements import InvalidRequirement, Requirement
 from packaging.utils import InvalidWheelFilename, parse_wheel_filename
@@ -106,7 +107,7 @@ def _from_url(text: str, url: str) -> Wanted:
     if _SOURCE.fullmatch(url):
         return Wanted(text, text, source=True)
     if urlsplit(url).scheme == "file":
-        return _from_path(text, Path(unquote(urlsplit(url).path)))
+        return _from_path(text, Path(url2pathname(urlsplit(url).path)))
     if urlsplit(url).path.endswith(".whl"):
         return _wheel(text, url)
     return Wanted(text, text, source=True)

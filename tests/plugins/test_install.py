@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import hashlib
 import json
+import os
+import subprocess
 from pathlib import Path
 from textwrap import dedent
 
@@ -56,6 +58,27 @@ def test_a_stranger_is_shown_asked_about_installed_by_digest_and_upgraded(place:
     newest = place.rbee("install", "-U", "--pre", "rbee-vendor-toy", "--yes")
     assert newest.returncode == 0, newest.stderr
     assert [path.name for path in place.site.glob("rbee_vendor_toy-*")] == ["rbee_vendor_toy-2.0rc1.dist-info"]
+
+
+@pytest.mark.parametrize(("answer", "status", "there"), [("n", 1, False), ("y", 0, True)])
+def test_a_person_decides(answer: str, status: int, there: bool, uv_place: Place) -> None:
+    make_wheel(uv_place.house)
+    leader, follower = os.openpty()
+    os.write(leader, f"{answer}\n".encode())
+    done = subprocess.run(
+        [str(uv_place.path / "bin" / "python"), "-m", "rbee_core", "plugins", "install", "rbee-vendor-toy"],
+        env=uv_place.environment(),
+        stdin=follower,
+        stdout=subprocess.PIPE,
+        stderr=follower,
+        check=False,
+        timeout=100,
+    )
+    os.close(follower)
+    said = os.read(leader, 1 << 16).decode()
+    os.close(leader)
+    assert (done.returncode, "Install it?" in said) == (status, True), said
+    assert (uv_place.site / "rbee_vendor_toy-1.0.dist-info").is_dir() == there
 
 
 def test_first_party_is_not_asked_about_and_goes_by_its_short_name(place: Place) -> None:

@@ -71,15 +71,19 @@ class Place:
         """Where its distributions are."""
         return next(self.path.glob("lib/python*/site-packages"))
 
-    def python(self, *arguments: str, env: Mapping[str, str] | None = None) -> subprocess.CompletedProcess[str]:
-        """Run its Python."""
+    def environment(self, env: Mapping[str, str] | None = None) -> dict[str, str]:
+        """What its commands see: its own home and wheels, and nobody's settings of pip or uv."""
         inherited = {key: value for key, value in clean_env().items() if not key.startswith(("UV_", "PIP_"))}
         links = str(self.house)
         own = {"RBEE_HOME": str(self.home), "UV_FIND_LINKS": links, "PIP_FIND_LINKS": links, "RBEE_OFFLINE": "1"}
         quiet = {"PIP_CONFIG_FILE": os.devnull, "UV_NO_CONFIG": "1", "TOY_MARKER": str(self.marker)}
+        return {**inherited, **own, **quiet, **(env or {})}
+
+    def python(self, *arguments: str, env: Mapping[str, str] | None = None) -> subprocess.CompletedProcess[str]:
+        """Run its Python."""
         return subprocess.run(
             [str(self.path / "bin" / "python"), *arguments],
-            env={**inherited, **own, **quiet, **(env or {})},
+            env=self.environment(env),
             stdin=subprocess.DEVNULL,
             capture_output=True,
             text=True,
