@@ -1,5 +1,5 @@
 """How long programs with plugins take to start, with 0, 10 and 100 of them installed (design §7). Run by hand:
-``uv run python tests/benchmarks/startup.py [--rounds N]``; three minutes, and it wants an idle machine.
+``uv run python tests/benchmarks/startup.py [--rounds N]``; a minute and a quarter, and it wants an idle machine.
 
 Each program is installed by uv from the package index into an environment of its own, so that it meets nobody else's
 packages: rbee from this checkout (``rbee-core`` alone, as a wheel), llm, datasette, huggingface_hub (``hf``) and
