@@ -60,10 +60,10 @@ def build_pip_worker(
     more: dict[str, Any] = {"torchBackend": pip.torch_backend} if pip.torch_backend else {}
     tools = Tools(job, dest / LOG_NAME, time.monotonic() + recipe.build.timeout_s)
     environment = None
-    if pip.from_source and pip.wheels:
+    if wheels := pip.wheels:
         environment = create_environment(dest / "env", tools)
-        if _take_wheels(environment, pip, tools, env):
-            more |= {"prebuilt": pip.from_source, "wheels": pip.wheels}
+        if _take_wheels(environment, pip, wheels, tools, env):
+            more |= {"prebuilt": pip.from_source, "wheels": wheels}
             pip.from_source = []
     if pip.from_source:
         ready = check(needs or Needs(), dest, env)
@@ -138,14 +138,14 @@ def _torch_backend(pip: MergedPip, auto: str | None, job: Job) -> str | None:
     return backend
 
 
-def _take_wheels(environment: Environment, pip: MergedPip, tools: Tools, env: Mapping[str, str]) -> bool:
+def _take_wheels(environment: Environment, pip: MergedPip, place: str, tools: Tools, env: Mapping[str, str]) -> bool:
     """Install prebuilt wheels of what else is compiled, from the place that the person named; whether all are there."""
     try:
-        install_wheels(environment, pip.compiled()[1], tools, str(pip.wheels), env)
+        install_wheels(environment, pip.compiled()[1], tools, place, env)
     except RbeeError as error:
         if error.code is not ErrorCode.BUILD_FAILED:
             raise
-        tools.job.log(f"Nothing in {pip.wheels} fits this machine (RBEE_ENGINE_WHEELS): compiling.")
+        tools.job.log(f"Nothing in {place} fits this machine (RBEE_ENGINE_WHEELS): compiling.")
         return False
     return True
 

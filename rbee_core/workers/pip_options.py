@@ -16,17 +16,18 @@ if TYPE_CHECKING:
 
 
 class MergedPip(PipBuild):
-    """The sections of one variant as one.
-
-    ``wheels``: an index, or a folder, where prebuilt wheels of what else is compiled are looked for first.
-    """
-
-    wheels: str | None = None
+    """The sections of one variant as one."""
 
     @property
     def made_for_devices(self) -> bool:
         """Whether what is built depends on which devices the machine has."""
         return bool(self.from_source) or self.torch_backend == "auto"
+
+    @property
+    def wheels(self) -> str | None:
+        """An index, or a folder, where prebuilt wheels of what else is compiled here are looked for first."""
+        place: str | None = Config()["engine_wheels"] if self.from_source else None
+        return place
 
     def compiled(self) -> tuple[list[str], list[str]]:
         """The requirements without those that are compiled here, and those.
@@ -56,7 +57,6 @@ def merged_pip(recipe: WorkerRecipe, variant: WorkerVariant) -> MergedPip:
         include_packages=list(dict.fromkeys([*shared.include_packages, *own.include_packages])),
         from_source=list(dict.fromkeys([*shared.from_source, *own.from_source])),
         torch_backend=own.torch_backend or shared.torch_backend,
-        wheels=Config()["engine_wheels"],
     )
 
 

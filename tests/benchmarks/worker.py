@@ -60,6 +60,13 @@ def tokens_per_second(port: int, streams: int, tokens: int = 256) -> float:
     return events / (time.perf_counter() - began)
 
 
+def write_row(streams: int, rates: dict[str, list[float]]) -> None:
+    """One line of the table: the medians of all rounds."""
+    middle = {name: statistics.median(found) for name, found in rates.items()}
+    ratio = middle["worker"] / middle["engine"]
+    sys.stdout.write(f"| {streams} | {middle['engine']:.0f} | {middle['worker']:.0f} | {ratio:.2f} |\n")
+
+
 def main() -> None:
     """Measure and print."""
     parser = argparse.ArgumentParser(description=__doc__)
@@ -87,9 +94,7 @@ def main() -> None:
                     rate = tokens_per_second(port, streams)
                     if turn:  # the first warms up
                         rates[name].append(rate)
-            middle = {name: statistics.median(found) for name, found in rates.items()}
-            ratio = middle["worker"] / middle["engine"]
-            sys.stdout.write(f"| {streams} | {middle['engine']:.0f} | {middle['worker']:.0f} | {ratio:.2f} |\n")
+            write_row(streams, rates)
     finally:
         if engine is not None:
             engine.kill()

@@ -8,12 +8,11 @@ all streams as one batch. Prints a Markdown table: the median of the rounds, at 
 from __future__ import annotations
 
 import argparse
-import statistics
 import subprocess
 import sys
 from pathlib import Path
 
-from worker import rbee, tokens_per_second
+from worker import rbee, tokens_per_second, write_row
 
 TOKENS = 256
 
@@ -65,9 +64,7 @@ def main() -> None:
                 found["worker"] = tokens_per_second(int(served["port"]), streams, TOKENS)
                 for name, rate in found.items() if turn else ():  # the first warms up
                     rates[name].append(rate)
-            middle = {name: statistics.median(list_) for name, list_ in rates.items()}
-            ratio = middle["worker"] / middle["engine"]
-            sys.stdout.write(f"| {streams} | {middle['engine']:.0f} | {middle['worker']:.0f} | {ratio:.2f} |\n")
+            write_row(streams, rates)
     finally:
         if engine is not None:
             engine.kill()

@@ -281,7 +281,7 @@ def test_a_listing_that_makes_no_sense(rbee: RbeeHome, hub: FakeHub, lie: dict[s
 
 @pytest.mark.parametrize(
     "name",
-    ["../../m-Q4_K_M.gguf", "/tmp/m-Q4_K_M.gguf", "a\\..\\m-Q4_K_M.gguf", "C:/m-Q4_K_M.gguf", "m\x1b[2J-Q4_K_M.gguf"],
+    ["../../m-Q4_K_M.gguf", "/srv/m-Q4_K_M.gguf", "a\\..\\m-Q4_K_M.gguf", "C:/m-Q4_K_M.gguf", "m\x1b[2J-Q4_K_M.gguf"],
 )
 def test_names_that_lead_elsewhere_are_refused(rbee: RbeeHome, hub: FakeHub, name: str) -> None:
     repo = hub.repo("org/m", FILES)

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import threading
-from collections import OrderedDict
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -23,16 +21,9 @@ if TYPE_CHECKING:
 
     Found = tuple[Settings, Bucket, list[S3Object]]
 
-#: Findings kept, so that a job downloads the very versions it was shown.
-_KEPT = 4
-
 
 class S3Vendor:
     """Fetches an object, or all files under a prefix, each pinned to the version that was there when it was shown."""
-
-    def __init__(self) -> None:
-        self._found: OrderedDict[tuple[object, ...], Found] = OrderedDict()
-        self._lock = threading.Lock()
 
     @hookimpl
     def supports_model(self, ref: ModelRef) -> bool:
@@ -84,25 +75,19 @@ class S3Vendor:
 
     def _look(self, ref: ModelRef, job: Job) -> Found:
         """What the reference leads to; the same for the whole of a job."""
-        from rbee_core.transfer.buckets import find_objects
+        return job.once((self, str(ref)), lambda: _find(ref, job))
 
-        from .bucket import Bucket
-        from .settings import Settings
 
-        assert ref.host is not None
-        options = job.options
-        key = (job.id, str(ref), options.revision, options.include, options.exclude)
-        with self._lock:
-            if key in self._found:
-                return self._found[key]
-        settings = Settings.from_environment(job)
-        bucket = Bucket(ref.host, settings, job)
-        objects = find_objects(bucket, *_key_and_version(ref.path or "", options.revision), options)
-        with self._lock:
-            self._found[key] = settings, bucket, objects
-            while len(self._found) > _KEPT:
-                self._found.popitem(last=False)
-        return settings, bucket, objects
+def _find(ref: ModelRef, job: Job) -> Found:
+    from rbee_core.transfer.buckets import find_objects
+
+    from .bucket import Bucket
+    from .settings import Settings
+
+    assert ref.host is not None
+    settings = Settings.from_environment(job)
+    bucket = Bucket(ref.host, settings, job)
+    return settings, bucket, find_objects(bucket, *_key_and_version(ref.path or "", job.options.revision), job.options)
 
 
 def _key_and_version(path: str, asked: str | None) -> tuple[str, str | None]:
