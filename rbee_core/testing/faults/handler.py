@@ -39,7 +39,7 @@ class ProxyHandler(BaseHTTPRequestHandler):
         except (ConnectionError, TimeoutError, http.client.HTTPException):
             self.close_connection = True
 
-    do_HEAD = do_POST = do_PUT = do_DELETE = do_GET  # noqa: N815 — the names that http.server calls
+    do_HEAD = do_POST = do_PUT = do_DELETE = do_PROPFIND = do_GET  # noqa: N815 — the names that http.server calls
 
     def log_message(self, format: str, *args: Any) -> None:  # noqa: A002 — the base class calls it so
         """Say nothing."""
