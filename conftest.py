@@ -2,8 +2,8 @@
 
 pytest_plugins = [
     "rbee_core.testing.fixtures",
-    "rbee_core.testing.hub.fixtures",
+    "support.hub.fixtures",
     "rbee_core.testing.workers",
-    "rbee_core.testing.servers.registry_fixtures",
-    "rbee_core.testing.servers.storage_fixtures",
+    "support.servers.registry_fixtures",
+    "support.servers.storage_fixtures",
 ]

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from rbee_core.testing.cli import RbeeHome
-from rbee_core.testing.hub import FakeHub
+from support.hub import FakeHub
 
 from .caches import OllamaStore, gguf, hub_download, safetensors
 from .test_import import catalog, imported

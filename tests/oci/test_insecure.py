@@ -7,8 +7,8 @@ import pytest
 from rbee_core.errors import ErrorCode, RbeeError
 from rbee_core.jobs import Job
 from rbee_core.oci import Address, Registry
-from rbee_core.testing.servers.docker_registry import DockerRegistry, Layer
-from rbee_core.testing.servers.registry_auth import Door
+from support.servers.docker_registry import DockerRegistry, Layer
+from support.servers.registry_auth import Door
 
 
 def test_from_this_machine_no_redirect_leads_elsewhere_in_the_clear(registry: DockerRegistry) -> None:

@@ -16,7 +16,8 @@ from rbee_core.errors import ErrorCode, RbeeError
 from rbee_core.jobs import Job, JobOptions
 from rbee_core.oci import Descriptor, Registry, locate
 from rbee_core.oci.auth import Authenticator
-from rbee_core.testing.servers.docker_registry import (
+from rbee_core.transfer import Tally, receive, retry
+from support.servers.docker_registry import (
     DOCKER_MANIFEST,
     OCI_INDEX,
     PASSWORD,
@@ -25,8 +26,7 @@ from rbee_core.testing.servers.docker_registry import (
     Layer,
     basic,
 )
-from rbee_core.testing.servers.registry_auth import Blobs, Door, Seen, TokenServer
-from rbee_core.transfer import Tally, receive, retry
+from support.servers.registry_auth import Blobs, Door, Seen, TokenServer
 
 DATA = os.urandom(700_000)
 LAYERS = [Layer("application/octet-stream", DATA, {"org.opencontainers.image.title": "m.gguf"})]

@@ -9,13 +9,11 @@ import pytest
 
 from rbee_core.testing.cli import RbeeHome
 from rbee_core.testing.dists import PluginFolder
-from rbee_core.testing.hub import FakeHub
 from rbee_core.testing.machines import load
 from rbee_core.testing.servers.web import WebServer
+from support.hub import FakeHub
 
 from .models import Holed, make_model
-
-pytest_plugins = ["rbee_core.testing.hub.fixtures", "rbee_core.testing.servers.storage_fixtures"]
 
 #: Longer than the header of any model here.
 HEADER = 2 << 20

@@ -7,13 +7,11 @@ from pathlib import Path
 
 from rbee_core.testing.cli import RbeeHome
 from rbee_core.testing.dists import PluginFolder
-from rbee_core.testing.hub import FakeHub
 from rbee_core.testing.machines import load
+from support.hub import FakeHub
 
 from .models import make_model
 from .test_remote import holed
-
-pytest_plugins = ["rbee_core.testing.hub.fixtures"]
 
 WORKER = """
 schema = 1

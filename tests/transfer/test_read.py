@@ -17,8 +17,6 @@ from rbee_core.transfer.http import HttpClient, http_source
 
 from .ranges import DATA, SIZE, Server
 
-pytest_plugins = ["rbee_core.testing.servers.storage_fixtures"]
-
 
 def source_of(server: Server) -> Source:
     return Source("m.gguf", lambda offset: server.give(offset, SIZE), SIZE, open_range=server.open_range)

@@ -16,10 +16,10 @@ from rbee_vendor_registry import RegistryVendor
 from rbee_core import ErrorCode, Job, ModelRef, RbeeError
 from rbee_core.jobs import JobOptions
 from rbee_core.testing.hostile import NAMES, TWINS
-from rbee_core.testing.hub import FakeHub
-from rbee_core.testing.servers.docker_registry import DockerRegistry, Layer
-from rbee_core.testing.servers.oracle import OracleServer
 from rbee_core.testing.servers.web import WebServer
+from support.hub import FakeHub
+from support.servers.docker_registry import DockerRegistry, Layer
+from support.servers.oracle import OracleServer
 
 PACK, KIT = "application/vnd.cncf.model.", "application/vnd.kitops.modelkit."
 Lists = Callable[[Sequence[str]], None]

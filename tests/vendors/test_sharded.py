@@ -13,11 +13,11 @@ from pathlib import Path
 import pytest
 
 from rbee_core.testing.cli import RbeeHome, refused
-from rbee_core.testing.hub import FakeHub
-from rbee_core.testing.servers.docker_registry import DOCKER_MANIFEST, DockerRegistry, Layer
-from rbee_core.testing.servers.oracle import OracleServer
-from rbee_core.testing.servers.rclone_s3 import RcloneS3
 from rbee_core.testing.servers.web import WebServer
+from support.hub import FakeHub
+from support.servers.docker_registry import DOCKER_MANIFEST, DockerRegistry, Layer
+from support.servers.oracle import OracleServer
+from support.servers.rclone_s3 import RcloneS3
 
 SHARDS = {f"big-0000{number}-of-00003.gguf": os.urandom(3000 + number) for number in (1, 2, 3)}
 FIRST, _, LAST = SHARDS

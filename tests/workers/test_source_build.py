@@ -14,7 +14,7 @@ import pytest
 
 from rbee_core.testing.cli import RbeeHome
 from rbee_core.testing.drive_worker import wait_until
-from rbee_core.testing.sources import source, wheel
+from support.sources import source, wheel
 
 from .conftest import Toys, group_of
 

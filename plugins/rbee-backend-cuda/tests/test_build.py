@@ -14,7 +14,7 @@ from rbee_core.contracts import Device
 from rbee_core.errors import RbeeError
 from rbee_core.testing.cli import RbeeHome
 from rbee_core.testing.machines import load
-from rbee_core.testing.sources import source
+from support.sources import source
 
 WORKER = """
 schema = 1

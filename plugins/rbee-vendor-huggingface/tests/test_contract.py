@@ -8,8 +8,8 @@ from collections.abc import Iterator
 import pytest
 
 from rbee_core.testing.faults import FaultProxy
-from rbee_core.testing.hub import FakeHub
 from rbee_core.testing.vendor_contract import VendorContract, VendorModel
+from support.hub import FakeHub
 
 
 class TestHuggingFace(VendorContract):

@@ -7,7 +7,7 @@ import hashlib
 import pytest
 
 from rbee_core.testing.faults import FaultMatrix, Upstream
-from rbee_core.testing.hub import TOKEN, FakeHub
+from support.hub import TOKEN, FakeHub
 
 DATA = hashlib.shake_256(b"hf").digest(12 << 20)
 

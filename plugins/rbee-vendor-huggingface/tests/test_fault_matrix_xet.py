@@ -8,7 +8,7 @@ from typing import ClassVar
 import pytest
 
 from rbee_core.testing.faults import FaultMatrix, Upstream
-from rbee_core.testing.hub import TOKEN, FakeHub
+from support.hub import TOKEN, FakeHub
 
 DATA = hashlib.shake_256(b"xet").digest(12 << 20)
 OK = frozenset({"OK"})

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from rbee_core.testing.drive import drive
-from rbee_core.testing.hub import FakeHub
+from support.hub import FakeHub
 
 DATA = os.urandom(2_000_000)
 #: The file on the delivery network, whatever the commit; the Hub's own address has one part more.

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from rbee_core.testing.cli import RbeeHome
-from rbee_core.testing.hub import TOKEN, FakeHub, Seen
+from support.hub import TOKEN, FakeHub, Seen
 
 Q4, Q8 = os.urandom(300_000), os.urandom(200_000)
 CONFIG = b'{"model_type": "llama"}'

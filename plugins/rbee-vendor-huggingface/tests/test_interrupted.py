@@ -17,7 +17,7 @@ import pytest
 
 from rbee_core.testing.cli import RbeeHome
 from rbee_core.testing.faults import FAULTS, FaultProxy
-from rbee_core.testing.hub import FakeHub
+from support.hub import FakeHub
 
 DATA = os.urandom(3_000_000)
 SENT = 1_500_000

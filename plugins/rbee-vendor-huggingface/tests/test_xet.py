@@ -18,10 +18,10 @@ from rbee_vendor_huggingface.xet.chunks import ChunkReader
 from rbee_core.jobs import Job
 from rbee_core.testing.cli import RbeeHome, clean_env
 from rbee_core.testing.drive import drive
-from rbee_core.testing.hub import TOKEN, FakeHub
-from rbee_core.testing.hub.xet import CHUNK
 from rbee_core.transfer import Source
 from rbee_core.transfer.http import HttpClient
+from support.hub import TOKEN, FakeHub
+from support.hub.xet import CHUNK
 
 
 def noise(size: int, seed: bytes = b"xet") -> bytes:

@@ -14,7 +14,7 @@ import pytest
 
 from rbee_core.testing.cli import RbeeHome
 from rbee_core.testing.drive import drive
-from rbee_core.testing.hub import FakeHub, Seen
+from support.hub import FakeHub, Seen
 
 DATA = hashlib.shake_256(b"faults").digest(3_000_000)
 LARGE = hashlib.shake_256(b"large").digest(12 << 20)

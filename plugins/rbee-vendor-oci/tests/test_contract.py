@@ -8,8 +8,8 @@ from collections.abc import Iterator
 import pytest
 
 from rbee_core.testing.faults import FaultProxy
-from rbee_core.testing.servers.oracle import OracleServer
 from rbee_core.testing.vendor_contract import VendorContract, VendorModel
+from support.servers.oracle import OracleServer
 
 
 class TestOracle(VendorContract):

@@ -8,7 +8,7 @@ import os
 import pytest
 
 from rbee_core.testing.faults import FaultMatrix, Upstream
-from rbee_core.testing.servers.oracle import OracleServer
+from support.servers.oracle import OracleServer
 
 DATA = os.urandom(12 << 20)
 

@@ -18,7 +18,7 @@ from rbee_core import Job, ModelRef, RbeeError
 from rbee_core.contracts import ModelManifest
 from rbee_core.jobs import JobOptions
 from rbee_core.testing.cli import RbeeHome, refused
-from rbee_core.testing.servers.oracle import OracleServer
+from support.servers.oracle import OracleServer
 
 DATA = b"GGUF" + os.urandom(300_000)
 SHA256 = hashlib.sha256(DATA)

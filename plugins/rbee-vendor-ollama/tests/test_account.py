@@ -18,8 +18,8 @@ from rbee_vendor_ollama.account import KEY, signer
 
 from rbee_core.oci import TokenRequest, locate
 from rbee_core.testing.cli import RbeeHome
-from rbee_core.testing.servers.docker_registry import DOCKER_MANIFEST, DockerRegistry, Layer
-from rbee_core.testing.servers.registry_auth import Door, Seen, TokenServer
+from support.servers.docker_registry import DOCKER_MANIFEST, DockerRegistry, Layer
+from support.servers.registry_auth import Door, Seen, TokenServer
 
 GGUF = os.urandom(100_000)
 EMPTY = base64.b64encode(hashlib.sha256(b"").hexdigest().encode()).decode()

@@ -8,9 +8,9 @@ from collections.abc import Iterator
 import pytest
 
 from rbee_core.testing.faults import FaultProxy
-from rbee_core.testing.servers.docker_registry import DOCKER_MANIFEST, DockerRegistry, Layer
-from rbee_core.testing.servers.registry_fixtures import need_registry
 from rbee_core.testing.vendor_contract import VendorContract, VendorModel
+from support.servers.docker_registry import DOCKER_MANIFEST, DockerRegistry, Layer
+from support.servers.registry_fixtures import need_registry
 
 
 class TestOllama(VendorContract):

@@ -11,8 +11,8 @@ from typing import Any
 import pytest
 
 from rbee_core.testing.cli import RbeeHome
-from rbee_core.testing.servers.docker_registry import DOCKER_MANIFEST, DockerRegistry, Layer
-from rbee_core.testing.servers.registry_auth import Door
+from support.servers.docker_registry import DOCKER_MANIFEST, DockerRegistry, Layer
+from support.servers.registry_auth import Door
 
 IMAGE = "application/vnd.ollama.image."
 GGUF = os.urandom(600_000)

@@ -12,7 +12,7 @@ from urllib.parse import urlsplit
 import pytest
 
 from rbee_core.testing.faults import FaultMatrix, Upstream
-from rbee_core.testing.servers.docker_registry import (
+from support.servers.docker_registry import (
     DOCKER_MANIFEST,
     PASSWORD,
     USER,

@@ -9,7 +9,7 @@ import tarfile
 from typing import Any
 
 from rbee_core.testing.cli import RbeeHome
-from rbee_core.testing.servers.docker_registry import DockerRegistry, Layer
+from support.servers.docker_registry import DockerRegistry, Layer
 
 TITLE, FILEPATH = "org.opencontainers.image.title", "org.cncf.model.filepath"
 UNPACK = {"io.deis.oras.content.unpack": "true"}

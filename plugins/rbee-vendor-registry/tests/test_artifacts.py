@@ -16,8 +16,8 @@ from rbee_vendor_registry import RegistryVendor
 
 from rbee_core import ErrorCode, Job, ModelRef, RbeeError
 from rbee_core.testing.cli import RbeeHome
-from rbee_core.testing.servers.docker_registry import PASSWORD, USER, DockerRegistry, Layer
-from rbee_core.testing.servers.registry_auth import Door
+from support.servers.docker_registry import PASSWORD, USER, DockerRegistry, Layer
+from support.servers.registry_auth import Door
 
 from .artifacts import DOCKER, FILEPATH, PACK, TITLE, UNPACK, WEIGHTS, contents, document, failure, tar
 

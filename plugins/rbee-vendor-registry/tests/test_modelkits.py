@@ -19,8 +19,8 @@ from rbee_vendor_registry.bases import MAX_CHAIN, _follow
 from rbee_core import ErrorCode, Job, ModelRef, RbeeError
 from rbee_core.oci import locate
 from rbee_core.testing.cli import RbeeHome
-from rbee_core.testing.servers.docker_registry import PASSWORD, USER, DockerRegistry, Layer, basic
-from rbee_core.testing.servers.registry_auth import Door
+from support.servers.docker_registry import PASSWORD, USER, DockerRegistry, Layer, basic
+from support.servers.registry_auth import Door
 
 from .artifacts import FILEPATH, KIT, PACK, WEIGHTS, contents, document, failure, modelkit, tar
 

@@ -16,7 +16,7 @@ import pytest
 from rbee_core.testing.cli import RbeeHome
 from rbee_core.testing.drive import drive
 from rbee_core.testing.faults import FaultMatrix, FaultProxy, Upstream
-from rbee_core.testing.servers.docker_registry import PASSWORD, USER, DockerRegistry, Layer, basic
+from support.servers.docker_registry import PASSWORD, USER, DockerRegistry, Layer, basic
 
 DATA = os.urandom(13 << 20)
 SHA256 = hashlib.sha256(DATA).hexdigest()

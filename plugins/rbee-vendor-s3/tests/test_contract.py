@@ -8,8 +8,8 @@ from collections.abc import Iterator
 import pytest
 
 from rbee_core.testing.faults import FaultProxy
-from rbee_core.testing.servers.rclone_s3 import RcloneS3
 from rbee_core.testing.vendor_contract import VendorContract, VendorModel
+from support.servers.rclone_s3 import RcloneS3
 
 
 class TestS3(VendorContract):

@@ -8,7 +8,7 @@ import os
 import pytest
 
 from rbee_core.testing.faults import FaultMatrix, Upstream
-from rbee_core.testing.servers.rclone_s3 import RcloneS3
+from support.servers.rclone_s3 import RcloneS3
 
 DATA = os.urandom(12 << 20)
 

@@ -14,9 +14,9 @@ from typing import Any
 import pytest
 
 from rbee_core.testing.cli import RbeeHome, clean_env
-from rbee_core.testing.servers.moto_s3 import MotoS3
-from rbee_core.testing.servers.rclone_s3 import RcloneS3
 from rbee_core.testing.servers.web import WebServer
+from support.servers.moto_s3 import MotoS3
+from support.servers.rclone_s3 import RcloneS3
 
 DATA = b"GGUF" + os.urandom(300_000)
 SHA256 = "sha256:" + hashlib.sha256(DATA).hexdigest()

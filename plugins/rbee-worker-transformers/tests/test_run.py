@@ -8,8 +8,8 @@ from pathlib import Path
 import pytest
 
 from rbee_core.testing.cli import RbeeHome
-from rbee_core.testing.hub import FakeHub
 from rbee_core.testing.workers import build_once
+from support.hub import FakeHub
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(600)]
 

@@ -1,1 +1,1 @@
-"""Real counterparts on this machine, for tests: what rbee downloads from, started and stopped by fixtures."""
+"""HTTP servers on this machine whose answers a test decides."""

@@ -7,10 +7,11 @@ from pathlib import Path
 
 import pytest
 
+from rbee_core.testing.servers.web import WebServer
+
 from .moto_s3 import MotoS3
 from .oracle import OracleServer
 from .rclone_s3 import RcloneS3
-from .web import WebServer
 
 
 @pytest.fixture

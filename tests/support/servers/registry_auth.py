@@ -16,8 +16,9 @@ from pathlib import Path
 from typing import Any, NamedTuple
 from urllib.parse import parse_qs, urlsplit
 
+from rbee_core.testing.servers.loopback import LoopbackServer, QuietHandler
+
 from .docker_registry import DockerRegistry, basic
-from .loopback import LoopbackServer, QuietHandler
 
 SERVICE, ISSUER = "the hive", "rbee tests"
 
@@ -168,7 +169,7 @@ class Door(Server):
 
     def _pass_on(self, seen: Seen) -> tuple[int, dict[str, str], bytes]:
         asked = {name: value for name, value in seen.headers.items() if name not in ("host", "connection")}
-        request = urllib.request.Request(self._registry.url + seen.path, headers=asked, method=seen.method)  # noqa: S310
+        request = urllib.request.Request(self._registry.url + seen.path, headers=asked, method=seen.method)
         opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))
         try:
             with opener.open(request, timeout=30) as answer:

@@ -1,4 +1,4 @@
-"""Pytest fixtures of the hub; register with ``pytest_plugins = ["rbee_core.testing.hub.fixtures"]``."""
+"""Pytest fixtures of the hub; register with ``pytest_plugins = ["support.hub.fixtures"]``."""
 
 from __future__ import annotations
 

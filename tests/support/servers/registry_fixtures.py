@@ -1,4 +1,4 @@
-"""Pytest fixtures of registries; register with ``pytest_plugins = ["rbee_core.testing.servers.registry_fixtures"]``."""
+"""Pytest fixtures of registries; register with ``pytest_plugins = ["support.servers.registry_fixtures"]``."""
 
 from __future__ import annotations
 

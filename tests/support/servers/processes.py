@@ -10,7 +10,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Self
 
-from ..orphans import bound
+from rbee_core.testing.orphans import bound
 
 #: Seconds until a server must listen.
 _PATIENCE = 60

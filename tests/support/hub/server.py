@@ -11,7 +11,8 @@ from fnmatch import fnmatchcase
 from types import TracebackType
 from typing import Any
 
-from ..quiet_server import QuietServer
+from rbee_core.testing.quiet_server import QuietServer
+
 from .faults import Fault, Faults
 from .handlers import CdnHandler, HubHandler
 from .repos import FakeRepo

@@ -1,4 +1,4 @@
-"""The matrix as a table: ``python -m rbee_core.testing.faults.table LINES``, of what `FaultMatrix.record` wrote."""
+"""The matrix as a table: ``python tests/support/fault_table.py LINES``, of what `FaultMatrix.record` wrote."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import json
 import sys
 from pathlib import Path
 
-from .faults import FAULTS, OK
+from rbee_core.testing.faults.faults import FAULTS, OK
 
 
 def table(lines: Path) -> str:

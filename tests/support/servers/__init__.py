@@ -1,0 +1,1 @@
+"""Real counterparts on this machine: what rbee downloads from, started and stopped by fixtures."""
