@@ -14,9 +14,9 @@ from .options import Offline
 from .plugins_common import AsJson, Names, all_named, confirm, the_manager
 
 if TYPE_CHECKING:
-    from ..plugins.install import Prepared
+    from ..plugins.installing.prepare import Prepared
+    from ..plugins.installing.trust import WheelFacts
     from ..plugins.records import PluginRecord
-    from ..plugins.trust import WheelFacts
 
 _WHAT = "Short names (ollama), distributions (rbee-vendor-x==1.0), wheels; and folders or git+URLs with --allow-source."
 _Yes = Annotated[bool, typer.Option("--yes", "-y", help="Do not ask.")]
@@ -40,11 +40,11 @@ def install(
     """Install plugins. What is not first-party is shown and asked about first; nothing of it is executed for that."""
     import tempfile
 
-    from ..plugins.install import install as put_in
-    from ..plugins.install import prepare
-    from ..plugins.install_into import Environment, installer
-    from ..plugins.install_names import wanted
-    from ..plugins.install_plan import Installer
+    from ..plugins.installing.environment import Environment, installer
+    from ..plugins.installing.names import wanted
+    from ..plugins.installing.plan import Installer
+    from ..plugins.installing.prepare import install as put_in
+    from ..plugins.installing.prepare import prepare
 
     asked = wanted(names or [], requirements or [])
     here = Environment.here()
@@ -78,11 +78,11 @@ def uninstall(
     """Remove the distributions that plugins came with. Nothing of them is imported, so a broken one goes too."""
     import shlex
 
-    from ..plugins import installer
+    from ..plugins.installing import remove
 
     manager = the_manager()
-    dists = installer.distributions(all_named(manager, names))
-    command = installer.uninstall_command(dists)
+    dists = remove.distributions(all_named(manager, names))
+    command = remove.uninstall_command(dists)
     if dry_run:
         typer.echo(shlex.join(command))
         return
@@ -92,7 +92,7 @@ def uninstall(
         output.note(f"{dist.title} brings: {ways}")
     if not yes:
         confirm(f"Uninstall {', '.join(dist.title for dist in dists)}?")
-    installer.uninstall(dists)
+    remove.uninstall(dists)
     for dist in dists:
         output.note(f"Uninstalled {dist.title}.")
 

@@ -105,10 +105,10 @@ SWAP = """
 import sys, tempfile
 from pathlib import Path
 from rbee_core.errors import RbeeError
-from rbee_core.plugins import install
-from rbee_core.plugins.install_into import Environment, installer
-from rbee_core.plugins.install_names import wanted
-from rbee_core.plugins.install_plan import Installer
+from rbee_core.plugins.installing import prepare as install
+from rbee_core.plugins.installing.environment import Environment, installer
+from rbee_core.plugins.installing.names import wanted
+from rbee_core.plugins.installing.plan import Installer
 with tempfile.TemporaryDirectory() as folder:
     tool = Installer(installer(Environment.here()), Path(folder), offline=True)
     ready = install.prepare(wanted([sys.argv[1]]), tool, allow_source=False)

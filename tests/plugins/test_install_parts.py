@@ -9,9 +9,9 @@ from pathlib import Path
 import pytest
 
 from rbee_core.errors import RbeeError, UsageError
-from rbee_core.plugins.install_into import Environment
-from rbee_core.plugins.install_names import wanted
-from rbee_core.plugins.trust import read_wheel
+from rbee_core.plugins.installing.environment import Environment
+from rbee_core.plugins.installing.names import wanted
+from rbee_core.plugins.installing.trust import read_wheel
 
 from .wheelhouse import make_wheel
 

@@ -9,8 +9,8 @@ from collections.abc import Iterable
 from importlib.util import find_spec
 from pathlib import Path
 
-from ..errors import ErrorCode, RbeeError, UsageError
-from .records import PluginRecord, normalise, scan
+from ...errors import ErrorCode, RbeeError, UsageError
+from ..records import PluginRecord, normalise, scan
 
 #: Never removed by way of a plugin: it is what removes.
 _CORE = "rbee-core"

@@ -13,10 +13,10 @@ from packaging.metadata import parse_email
 from packaging.utils import parse_wheel_filename
 from packaging.version import InvalidVersion, Version
 
-from ..errors import ErrorCode, RbeeError
-from ..refs.model_ref import redact
-from .missing import FIRST_PARTY
-from .records import GROUPS, normalise
+from ...errors import ErrorCode, RbeeError
+from ...refs.model_ref import redact
+from ..missing import FIRST_PARTY
+from ..records import GROUPS, normalise
 
 #: Bytes that a file that is read may have; members that a wheel may have.
 _MOST_METADATA, _MOST_ENTRIES, _MOST_MEMBERS = 1 << 20, 256 << 10, 100_000

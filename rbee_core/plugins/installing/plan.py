@@ -15,10 +15,10 @@ from typing import Any
 from packaging.tags import sys_tags
 from packaging.utils import InvalidWheelFilename, parse_wheel_filename
 
-from ..errors import ErrorCode, RbeeError
-from ..refs.model_ref import redact
-from .install_names import Wanted, wheel_file
-from .records import normalise
+from ...errors import ErrorCode, RbeeError
+from ...refs.model_ref import redact
+from ..records import normalise
+from .names import Wanted, wheel_file
 
 #: uv's plan, line by line: ``+ name==1.0``, or ``+ name @ https://…`` for what is asked for by address.
 _UV_LINE = re.compile(r" [+~] (?P<name>[A-Za-z0-9._-]+)(?:==(?P<version>\S+)| @ (?P<url>\S+))(?: \(from .*\))?")

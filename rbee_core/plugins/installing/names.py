@@ -12,10 +12,10 @@ from urllib.request import url2pathname
 from packaging.requirements import InvalidRequirement, Requirement
 from packaging.utils import InvalidWheelFilename, parse_wheel_filename
 
-from ..errors import UsageError
-from ..refs.model_ref import redact
-from .missing import FIRST_PARTY, short_name
-from .records import normalise
+from ...errors import UsageError
+from ...refs.model_ref import redact
+from ..missing import FIRST_PARTY, short_name
+from ..records import normalise
 
 #: What an sdist's file name ends with (PEP 625 and the older forms).
 _ARCHIVES = (".tar.gz", ".zip", ".tar.bz2", ".tgz")

@@ -14,13 +14,13 @@ from urllib.request import url2pathname
 
 from packaging.version import Version
 
-from ..errors import ErrorCode, RbeeError
-from ..jobs import Job, JobOptions
-from ..refs.model_ref import redact
-from ..transfer.http import HttpClient
-from .install_names import Wanted, wheel_file
-from .install_plan import Installer, Planned
-from .records import PluginRecord, normalise, scan
+from ...errors import ErrorCode, RbeeError
+from ...jobs import Job, JobOptions
+from ...refs.model_ref import redact
+from ...transfer.http import HttpClient
+from ..records import PluginRecord, normalise, scan
+from .names import Wanted, wheel_file
+from .plan import Installer, Planned
 from .trust import WheelFacts, read_wheel
 
 #: Bytes of a wheel that is fetched to be looked at.

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from importlib.util import find_spec
 from pathlib import Path
 
-from ..errors import ErrorCode, RbeeError
+from ...errors import ErrorCode, RbeeError
 
 #: Folders of uv's cache that ``uvx`` runs from.
 _EPHEMERAL = ("environments-v2", "archive-v0", "builds-v0")
