@@ -25,6 +25,19 @@ def wait_until(condition: Callable[[], object], seconds: float = 60) -> None:
         time.sleep(0.02)
 
 
+@dataclass(frozen=True)
+class WorkerAnswer:
+    """What a worker answered; ``headers`` by their lower-case names."""
+
+    status: int
+    headers: Mapping[str, str]
+    body: bytes
+
+    def json(self) -> Any:
+        """The body, which is JSON."""
+        return json.loads(self.body)
+
+
 @dataclass
 class Worker:
     """A worker process, with a few words of HTTP."""
@@ -35,25 +48,47 @@ class Worker:
 
     def get(self, path: str, headers: Mapping[str, str] | None = None) -> tuple[int, Any]:
         """Status and JSON body of a GET."""
-        return self._ask("GET", path, None, headers or {})
+        answer = self.ask("GET", path, headers=headers)
+        return answer.status, answer.json()
 
     def post(self, path: str, body: Any) -> tuple[int, Any]:
         """Status and JSON body of a POST; bytes are sent as they are."""
-        raw = body if isinstance(body, bytes) else json.dumps(body).encode()
-        return self._ask("POST", path, raw, {"Content-Type": "application/json"})
+        answer = self.ask("POST", path, body)
+        return answer.status, answer.json()
 
-    def _ask(self, method: str, path: str, body: bytes | None, headers: Mapping[str, str]) -> tuple[int, Any]:
-        target = urlsplit(self.url)
-        connection = http.client.HTTPConnection(target.hostname or "", target.port, timeout=60)
+    def ask(self, method: str, path: str, body: Any = None, headers: Mapping[str, str] | None = None) -> WorkerAnswer:
+        """Any request, and the whole answer.
+
+        :param body: sent as JSON; bytes are sent as they are, ``None`` is none.
+        """
+        with self.asking(method, path, body, headers) as answer:
+            found = {name.lower(): value for name, value in answer.getheaders()}
+            return WorkerAnswer(answer.status, found, answer.read())
+
+    @contextmanager
+    def asking(
+        self, method: str, path: str, body: Any = None, headers: Mapping[str, str] | None = None
+    ) -> Iterator[http.client.HTTPResponse]:
+        """The same, with the answer's body still to be read."""
+        raw = body if body is None or isinstance(body, bytes) else json.dumps(body).encode()
+        given = {"Content-Type": "application/json"} if raw is not None else {}
+        connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=60)
         try:
-            connection.request(method, path, body, dict(headers))
-            answer = connection.getresponse()
-            return answer.status, json.load(answer)
+            connection.request(method, path, raw, {**given, **(headers or {})})
+            yield connection.getresponse()
         finally:
             connection.close()
 
-    def until_ready(self) -> None:
-        """Wait until it answers requests."""
+    @property
+    def port(self) -> int:
+        """Where it listens."""
+        return urlsplit(self.url).port or 0
+
+    def until_ready(self, seconds: float = 300) -> None:
+        """Wait until it answers requests.
+
+        :param seconds: at most. PyTorch alone takes seconds to import, and a busy machine ten times that.
+        """
 
         def ready() -> bool:
             assert self.process.poll() is None, self.log.read_text()
@@ -62,7 +97,7 @@ class Worker:
             except OSError:
                 return False
 
-        wait_until(ready, 300)  # PyTorch alone takes seconds to import, and a busy machine ten times that
+        wait_until(ready, seconds)
 
     def command_lines(self) -> list[str]:
         """The arguments of the worker's processes."""

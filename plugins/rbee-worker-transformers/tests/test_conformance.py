@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import pytest
 
-from rbee_core.testing.worker_contract import WorkerContract
+from rbee_core.testing.worker_contract import LanguageWorkerContract
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(600)]
 
 
-class TestTransformersWorker(WorkerContract):
+class TestTransformersWorker(LanguageWorkerContract):
     @pytest.fixture(scope="class")
     @classmethod
     def variant(cls) -> str:

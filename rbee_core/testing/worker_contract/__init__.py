@@ -1,4 +1,4 @@
-"""What every worker has to be, as tests: a worker's author subclasses `WorkerContract` and overrides two fixtures.
+"""What every worker has to be, as tests: an author subclasses `WorkerContract` and overrides three fixtures.
 
 ```python
 class TestMyWorker(WorkerContract):
@@ -10,18 +10,31 @@ class TestMyWorker(WorkerContract):
     @pytest.fixture(scope="class")
     @classmethod
     def model(cls) -> str:
-        return "demo:stories"
+        return "file:/where/it/lies"
+
+    @pytest.fixture(scope="class")
+    @classmethod
+    def question(cls) -> WorkerRequest:
+        return WorkerRequest("/v1/audio/speech", {"input": "Hello."}, check=is_audio)
 ```
 
-The worker is really built, and really started, as its ``worker.toml`` says; requests go over real sockets. The model
-has to be one of language that answers chats.
+The worker is really built, and really started, as its ``worker.toml`` says; requests go over real sockets. One that
+runs language models behind OpenAI's API passes `LanguageWorkerContract`, which brings the question, and asks more.
 """
 
-from .api import ApiContract
+from ..drive_worker import WorkerAnswer
+from .answers import AnswersContract
+from .base import Build
+from .language import LanguageContract
 from .life import LifeContract
+from .request import WorkerRequest
 
-__all__ = ["WorkerContract"]
+__all__ = ["Build", "LanguageWorkerContract", "WorkerAnswer", "WorkerContract", "WorkerRequest"]
 
 
-class WorkerContract(ApiContract, LifeContract):
-    """The conformance class."""
+class WorkerContract(AnswersContract, LifeContract):
+    """The conformance class of every worker."""
+
+
+class LanguageWorkerContract(LanguageContract, WorkerContract):
+    """The conformance class of workers that run language models behind OpenAI's API."""

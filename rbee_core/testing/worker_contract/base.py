@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import json
+import shutil
 import socket
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -15,8 +16,9 @@ import pytest
 
 from ...workers.placeholders import fill, used
 from ..cli import RbeeHome
-from ..drive_worker import Worker, started
+from ..drive_worker import Worker, WorkerAnswer, started
 from ..workers import build_once, environment_python
+from .request import WorkerRequest
 
 #: What the workers under test are called, and their model.
 WORKER_ID, MODEL_ID = "under-test", "the-model"
@@ -32,7 +34,6 @@ class Build:
     python: Path
     recipe: Mapping[str, Any]
     model: Path
-    kind: str = field(default="gguf")
 
     def command(self, ready_file: Path, *, model: Path | None = None, **options: object) -> tuple[list[str], int]:
         """The command line that the recipe gives, and the port, which is 0 if the worker writes it to the ready file.
@@ -69,8 +70,22 @@ class Build:
             yield worker
 
 
+@dataclass
+class Loading:
+    """What a worker answered while it was loading, and what it answered first once it was ready."""
+
+    health: tuple[int, Any]
+    first: WorkerAnswer
+    answer: WorkerAnswer
+
+
 class Base:
-    """The fixtures. ``variant`` and ``model`` are the author's."""
+    """The fixtures. ``variant``, ``model`` and ``question`` are the author's; the others he may override."""
+
+    #: Seconds until a worker has to be ready.
+    ready_within = 300.0
+    #: Seconds in which the processes of a worker end with it.
+    gone_within = 60.0
 
     @pytest.fixture(scope="class")
     @classmethod
@@ -86,6 +101,24 @@ class Base:
 
     @pytest.fixture(scope="class")
     @classmethod
+    def question(cls) -> WorkerRequest:
+        """What it is asked, and how its answer is checked."""
+        raise NotImplementedError("override the fixture 'question'")
+
+    @pytest.fixture(scope="class")
+    @classmethod
+    def long_question(cls, question: WorkerRequest) -> WorkerRequest:
+        """One whose answer begins soon and takes some time; by default just the question."""
+        return question
+
+    @pytest.fixture(scope="class")
+    @classmethod
+    def damaged_model(cls, build: Build, tmp_path_factory: pytest.TempPathFactory) -> Path:
+        """A model that cannot be loaded; by default a copy of the model that lacks the second half of its weights."""
+        return _damaged(build.model, tmp_path_factory.mktemp("damaged"))
+
+    @pytest.fixture(scope="class")
+    @classmethod
     def build(cls, variant: str, model: str, shared_home: RbeeHome) -> Build:
         """The variant, built, and the model, downloaded: once for a whole test run."""
         build_once(shared_home, variant, model)
@@ -93,15 +126,29 @@ class Base:
         recipe = json.loads(shared_home("workers", "show", worker, "--json").stdout)
         entry = json.loads(shared_home("models", "show", model, "--json").stdout)
         python = environment_python(shared_home, variant)
-        return Build(variant, python, recipe, Path(entry["path"]), entry["format"])
+        return Build(variant, python, recipe, Path(entry["path"]))
 
     @pytest.fixture(scope="class")
     @classmethod
-    def worker(cls, build: Build, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Worker]:
-        """One worker for the tests that leave it as it was."""
+    def _running(
+        cls, build: Build, question: WorkerRequest, tmp_path_factory: pytest.TempPathFactory
+    ) -> Iterator[tuple[Worker, Loading]]:
         with build.start(tmp_path_factory.mktemp("worker")) as worker:
-            worker.until_ready()
-            yield worker
+            health, first = worker.get("/health"), question.ask(worker)
+            worker.until_ready(cls.ready_within)
+            yield worker, Loading(health, first, question.ask(worker))
+
+    @pytest.fixture(scope="class")
+    @classmethod
+    def worker(cls, _running: tuple[Worker, Loading]) -> Worker:
+        """One worker for the tests that leave it as it was."""
+        return _running[0]
+
+    @pytest.fixture(scope="class")
+    @classmethod
+    def loading(cls, _running: tuple[Worker, Loading]) -> Loading:
+        """How that worker became ready."""
+        return _running[1]
 
 
 def processes(worker: Worker) -> list[psutil.Process]:
@@ -113,6 +160,22 @@ def processes(worker: Worker) -> list[psutil.Process]:
 def all_gone(found: list[psutil.Process]) -> bool:
     """Whether none of them runs any more."""
     return not any(p.is_running() and p.status() != psutil.STATUS_ZOMBIE for p in found)
+
+
+def _damaged(model: Path, folder: Path) -> Path:
+    """A copy of a model of which the second half of its weights is missing."""
+    copy = folder / f"damaged{model.suffix}"
+    if model.is_file():
+        copy.write_bytes(model.read_bytes()[: model.stat().st_size // 2])
+        return copy
+    shutil.copytree(model, copy)
+    files = [path for path in copy.rglob("*") if path.is_file()]
+    largest = max(files, key=lambda path: path.stat().st_size)
+    for weights in [path for path in files if path.suffix == ".safetensors"] or [largest]:
+        content = weights.read_bytes()[: weights.stat().st_size // 2]
+        weights.unlink()  # it may be a link to the store's own file
+        weights.write_bytes(content)
+    return copy
 
 
 def _free_port() -> int:

@@ -1,21 +1,21 @@
-"""What a running worker answers, asked with OpenAI's own client over real HTTP."""
+"""What a worker that runs language models answers, asked with OpenAI's own client over real HTTP."""
 
 from __future__ import annotations
 
 import contextlib
 import json
-import socket
 import time
 import urllib.request
 from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-import psutil  # noqa: TID253
 import pytest
 
-from ...contracts import WorkerInfo
-from ..drive_worker import Worker, wait_until
-from .base import CONTEXT, MODEL_ID, WORKER_ID, Base, Build, processes
+from ..drive_worker import Worker, WorkerAnswer, wait_until
+from .answers import connected
+from .base import CONTEXT, MODEL_ID, Base, Build, processes
+from .request import WorkerRequest
 
 if TYPE_CHECKING:
     import openai
@@ -35,18 +35,25 @@ BAD: list[tuple[str, Any, str | None]] = [
     ("chat", {"messages": CHAT, "top_p": -1}, "top_p"),
     ("chat", {"messages": CHAT, "n": 0}, "n"),
     ("completions", {}, "prompt"),
-    ("completions", b"{nope", None),
-    ("completions", b"", None),
-    ("completions", b"[1, 2]", None),
-    ("completions", b"\xff\xfe", None),
-    ("completions", b"[" * 100_000, None),
     ("chat", {"messages": CHAT, "grammar": "root ::= ("}, None),
     ("chat", {"messages": CHAT, "response_format": {"type": "json_schema", "json_schema": {"schema": 1}}}, None),
 ]
 
 
-class ApiContract(Base):
-    """Requests and answers."""
+class LanguageContract(Base):
+    """Requests and answers of OpenAI's API. The question is brought along, and may be overridden."""
+
+    @pytest.fixture(scope="class")
+    @classmethod
+    def question(cls) -> WorkerRequest:
+        """A short completion."""
+        return WorkerRequest("/v1/completions", {"prompt": "A", "max_tokens": 4}, check=_completed)
+
+    @pytest.fixture(scope="class")
+    @classmethod
+    def long_question(cls) -> WorkerRequest:
+        """A stream of a few hundred tokens."""
+        return WorkerRequest("/v1/completions", {**LONG, "max_tokens": 200, "stream": True}, check=_streamed)
 
     @pytest.fixture(scope="class")
     @classmethod
@@ -56,17 +63,7 @@ class ApiContract(Base):
 
         return openai.OpenAI(base_url=f"{worker.url}/v1", api_key="none", max_retries=0, timeout=60)
 
-    def test_health_and_info(self, worker: Worker) -> None:
-        assert worker.get("/health")[0] == 200
-        status, answer = worker.get("/info")
-        assert status == 200
-        info = WorkerInfo.model_validate(answer)
-        assert (info.id, info.model_id, info.status) == (WORKER_ID, MODEL_ID, "ready")
-        assert info.port == int(worker.url.rpartition(":")[2])
-        assert info.implementation
-        assert info.version not in ("", "0")
-
-    def test_models_lists_the_one_that_is_loaded(self, client: openai.OpenAI) -> None:
+    def test_openais_client_lists_the_model(self, client: openai.OpenAI) -> None:
         import openai
 
         assert [model.id for model in client.models.list()] == [MODEL_ID]
@@ -148,7 +145,7 @@ class ApiContract(Base):
         assert pet["kind"] in ("cat", "dog")
         assert pet["old"] in (True, False)
 
-    def test_many_are_answered_at_once(self, client: openai.OpenAI, worker: Worker) -> None:
+    def test_many_streams_at_once(self, client: openai.OpenAI, worker: Worker) -> None:
         def ask(number: int) -> str:
             stream = client.chat.completions.create(
                 model=MODEL_ID, messages=CHAT, max_tokens=24, seed=number % 2, temperature=0.8, stream=True
@@ -166,12 +163,12 @@ class ApiContract(Base):
             assert build.recipe["capabilities"]["supportsBatching"] is False
             return
         engine = processes(worker)[-1]
-        body = json.dumps({**LONG, "stream": True}).encode()
-        streams = [_connection(worker) for _ in range(4)]
+        streams = [connected(worker) for _ in range(4)]
+        asked = WorkerRequest("/v1/completions", {**LONG, "stream": True}).on_the_wire()
         engine.suspend()
         try:
             for stream in streams:
-                stream.sendall(_head(body) + body)
+                stream.sendall(asked)
                 stream.setblocking(False)
             wait_until(lambda: worker.get("/info")[1]["status"] == "busy")
             seen = [b""] * 4
@@ -190,7 +187,7 @@ class ApiContract(Base):
                 stream.close()
 
     @pytest.mark.parametrize(("kind", "body", "param"), BAD, ids=range(len(BAD)))
-    def test_a_wrong_request_is_a_400_in_openais_shape(
+    def test_what_is_wrong_with_a_request_is_named(
         self, worker: Worker, kind: str, body: Any, param: str | None
     ) -> None:
         path = "/v1/chat/completions" if kind == "chat" else "/v1/completions"
@@ -221,30 +218,23 @@ class ApiContract(Base):
         status, answer = worker.post("/v1/embeddings", {"input": "x"})
         assert (status, answer["error"]["code"]) == (400, "unsupported_task")
 
-    def test_what_is_too_large_is_refused_before_it_is_read(self, worker: Worker) -> None:
+    def test_what_is_too_large_is_refused_after_it_was_sent(self, worker: Worker) -> None:
         status, answer = worker.post("/v1/completions", b'{"prompt": "' + b"a" * (33 << 20) + b'"}')
         assert (status, answer["error"]["code"]) == (413, "request_too_large")
-        with _connection(worker) as connection:
-            connection.sendall(
-                b"POST /v1/completions HTTP/1.1\r\nHost: localhost\r\nContent-Length: 99999999999\r\n\r\n"
-            )
-            assert connection.recv(100).startswith(b"HTTP/1.1 413")
 
-    def test_unknown_paths_and_methods_have_the_same_shape(self, worker: Worker) -> None:
-        assert worker.get("/nope")[0] == 404
-        assert worker.get("/v1/completions")[0] == 405
-        assert worker.get("/nope")[1]["error"]["message"]
+    def test_a_wrong_key_is_what_openais_client_expects(self, build: Build, tmp_path: Path) -> None:
+        import openai
 
-    def test_a_web_page_from_elsewhere_is_refused(self, worker: Worker) -> None:
-        for headers in ({"Origin": "https://evil.example"}, {"Host": "evil.example"}, {"Origin": "null"}):
-            status, answer = worker.get("/v1/models", headers)
-            assert (status, answer["error"]["code"]) == (403, "foreign_origin")
-        assert worker.get("/v1/models", {"Origin": "http://localhost:3000"})[0] == 200
-
-    def test_nothing_but_the_front_listens(self, worker: Worker) -> None:
-        found = processes(worker)
-        ports = {c.laddr.port for p in found for c in p.net_connections("tcp") if c.status == psutil.CONN_LISTEN}
-        assert ports == {int(worker.url.rpartition(":")[2])}
+        key_file = tmp_path / "key"
+        key_file.write_text("sk-test-123\n")
+        with build.start(tmp_path / "w", api_key_file=key_file) as guarded:
+            guarded.until_ready()
+            given: Any = {"model": MODEL_ID, "messages": CHAT, "max_tokens": 2}
+            wrong = openai.OpenAI(base_url=f"{guarded.url}/v1", api_key="wrong", max_retries=0)
+            with pytest.raises(openai.AuthenticationError):
+                wrong.chat.completions.create(**given)
+            right = openai.OpenAI(base_url=f"{guarded.url}/v1", api_key="sk-test-123", max_retries=0)
+            assert right.chat.completions.create(**given).choices
 
     def test_a_client_that_goes_away_ends_its_work(self, worker: Worker, client: openai.OpenAI) -> None:
         """One that streams, and more than there is room for that have not had a byte yet."""
@@ -254,10 +244,10 @@ class ApiContract(Base):
         next(iter(stream))
         stream.close()
         wait_until(lambda: worker.get("/info")[1]["status"] == "ready")
-        body = json.dumps(LONG).encode()
-        sockets = [_connection(worker) for _ in range(30)]
+        asked_for_long = WorkerRequest("/v1/completions", LONG).on_the_wire()
+        sockets = [connected(worker) for _ in range(30)]
         for connection in sockets:
-            connection.sendall(_head(body) + body)
+            connection.sendall(asked_for_long)
         wait_until(lambda: worker.get("/info")[1]["status"] == "busy")
         for connection in sockets:
             connection.close()
@@ -265,9 +255,10 @@ class ApiContract(Base):
         assert client.completions.create(model=MODEL_ID, prompt="A", max_tokens=1).usage is not None
 
 
-def _connection(worker: Worker) -> socket.socket:
-    return socket.create_connection(("127.0.0.1", int(worker.url.rpartition(":")[2])), timeout=60)
+def _completed(answer: WorkerAnswer) -> None:
+    assert answer.json()["choices"][0]["text"]
 
 
-def _head(body: bytes) -> bytes:
-    return f"POST /v1/completions HTTP/1.1\r\nHost: localhost\r\nContent-Length: {len(body)}\r\n\r\n".encode()
+def _streamed(answer: WorkerAnswer) -> None:
+    assert answer.body.startswith(b"data: ")
+    assert answer.body.endswith(b"data: [DONE]\n\n")
