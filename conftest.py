@@ -1,9 +1,7 @@
-"""Fixtures for every test of this repository."""
+"""Fixtures for the tests of this repository, beside those that `rbee_core.testing.pytest_plugin` gives everybody."""
 
 pytest_plugins = [
-    "rbee_core.testing.fixtures",
     "support.hub.fixtures",
-    "rbee_core.testing.workers",
     "support.servers.registry_fixtures",
     "support.servers.storage_fixtures",
 ]

@@ -27,6 +27,9 @@ GROUPS = {
 KINDS = tuple(GROUPS.values())
 STATUSES = ("active", "disabled", "error", "incompatible", "conflict")
 
+#: Folders and distributions' names, as in ``PATH``: nothing else that is installed is seen (`rbee_core.testing`).
+SANDBOX = "RBEE_PLUGIN_SANDBOX"
+
 _STEM = re.compile(r"(?P<name>.+?)(?:-(?P<version>[^-]+))?(?:-py\d.*)?\.(?:dist|egg)-info")
 
 
@@ -96,7 +99,9 @@ def discover(config: Config) -> list[PluginRecord]:
 
 
 def scan(path: Iterable[str] | None = None) -> list[PluginRecord]:
-    """Every rbee entry point on ``path`` (``sys.path``), by kind, name, distribution; the same in whatever order.
+    """Every rbee entry point on ``path``, by kind, name, distribution; the same in whatever order.
+
+    Without a ``path`` that is ``sys.path``, or as much of it as the variable `SANDBOX` lets in.
 
     Of two distributions with one name the first on the path is the one that Python imports: the other is ignored. A
     distribution whose metadata cannot be read is left out, or shown with what is known of it; it hurts no other.
@@ -117,7 +122,14 @@ def scan(path: Iterable[str] | None = None) -> list[PluginRecord]:
         for key, (_, records) in here.items():
             found.setdefault(key, records)
     records = [record for group in found.values() for record in group]
+    if path is None and (only := os.environ.get(SANDBOX)):
+        records = [record for record in records if _let_in(record, only.split(os.pathsep))]
     return sorted(records, key=lambda record: (KINDS.index(record.kind), record.name, normalise(record.dist)))
+
+
+def _let_in(record: PluginRecord, only: list[str]) -> bool:
+    folder = os.path.dirname(os.path.realpath(record.location))  # noqa: PTH120
+    return folder in map(os.path.realpath, only) or normalise(record.dist) in map(normalise, only)
 
 
 def _folders(path: Iterable[str]) -> Iterator[str]:

@@ -6,7 +6,8 @@ import json
 import os
 import subprocess
 import sys
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping, MutableMapping
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -23,6 +24,18 @@ def clean_env(extra: Mapping[str, str] | None = None) -> dict[str, str]:
     """This process's environment without anybody's rbee or Hugging Face settings, and with ``extra``."""
     env = {key: value for key, value in os.environ.items() if not key.startswith(_FOREIGN)}
     return {**env, "PYTHONUTF8": "1", **(extra or {})}
+
+
+@contextmanager
+def kept(env: MutableMapping[str, str]) -> Iterator[None]:
+    """Put an environment back as it was, at the end."""
+    before = dict(env)
+    try:
+        yield
+    finally:
+        for key in env.keys() - before.keys():
+            del env[key]
+        env.update({key: value for key, value in before.items() if env.get(key) != value})
 
 
 def run_rbee(

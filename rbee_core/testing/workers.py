@@ -1,26 +1,29 @@
-"""A home in which the real worker is built and the demo model downloaded, once for a whole test run."""
+"""Homes in which workers are really built and models downloaded, once for a whole test run."""
 
 from __future__ import annotations
 
 import json
 import os
+import re
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-import pytest
 from filelock import FileLock
 
+from . import orphans
 from .cli import RbeeHome
 
-pytest.register_assert_rewrite("rbee_core.testing.worker_contract")
+if TYPE_CHECKING:
+    import pytest
 
 #: The model that the tests run, and the worker's variant that runs it.
 MODEL, VARIANT = "demo:stories", "llm-worker-cpu"
 
 
-@pytest.fixture(scope="session")
-def shared_home(tmp_path_factory: pytest.TempPathFactory) -> RbeeHome:
-    """An rbee that every test of the run shares, under pytest-xdist too; `build_once` puts things into it."""
+def home_of_the_run(tmp_path_factory: pytest.TempPathFactory) -> RbeeHome:
+    """An rbee that every test of the run shares, under pytest-xdist too."""
     base = tmp_path_factory.getbasetemp()
     shared = base.parent if os.environ.get("PYTEST_XDIST_WORKER") else base
     # The caches and index settings of uv and pip are the person's own: they lie in the real home.
@@ -31,7 +34,7 @@ def build_once(home: RbeeHome, variant: str, *models: str) -> None:
     """Build a variant and download models into a shared home, unless another test has done so."""
     home.path.mkdir(exist_ok=True)
     for command in (["workers", "build", variant], *(["models", "download", model] for model in models)):
-        done_before = home.path / f"done-{'-'.join(command).replace(':', '-')}"
+        done_before = home.path / re.sub(r"\W+", "-", f"done {' '.join(command)}")
         with FileLock(home.path / f"{command[0]}.lock"):
             if not done_before.exists():
                 done = home(*command, "--json", timeout=600)
@@ -46,35 +49,20 @@ def environment_python(home: RbeeHome, variant: str) -> Path:
     return Path(worker["path"]) / ("Scripts/python.exe" if os.name == "nt" else "bin/python")
 
 
-@pytest.fixture(scope="session")
-def built_worker_home(shared_home: RbeeHome) -> RbeeHome:
-    """An rbee with ``llm-worker`` built by its CPU backend and ``demo:stories`` in the catalog.
-
-    Shared by every test of the run: look, do not change. `worker_home` is for a test's own.
-    """
-    build_once(shared_home, VARIANT, MODEL)
-    return shared_home
-
-
-@pytest.fixture
-def worker_home(tmp_path: Path, built_worker_home: RbeeHome) -> Iterator[RbeeHome]:
-    """A home of a test's own, with the built worker and the model in it; what still runs at its end is stopped."""
-    home = RbeeHome(tmp_path / "rbee-home", dict(built_worker_home.env))
+@contextmanager
+def home_beside(built: RbeeHome, path: Path) -> Iterator[RbeeHome]:
+    """A home of its own with the workers and models of another; what still runs at the end is stopped."""
+    home = RbeeHome(path, dict(built.env))
     home.path.mkdir()
     for folder in ("data", "models"):
-        (home.path / folder).symlink_to(built_worker_home.path / folder, target_is_directory=True)
+        (home.path / folder).symlink_to(built.path / folder, target_is_directory=True)
+    before = orphans.count()
     yield home
     home("stop", "--all")
+    orphans.end_since(before)
 
 
-@pytest.fixture(scope="session")
-def worker_python(built_worker_home: RbeeHome) -> Path:
-    """The interpreter of the built worker's environment."""
-    return environment_python(built_worker_home, VARIANT)
-
-
-@pytest.fixture(scope="session")
-def demo_model(built_worker_home: RbeeHome) -> Path:
-    """The demo model's GGUF file."""
-    done = built_worker_home("models", "show", MODEL, "--json")
+def model_path(home: RbeeHome, model: str) -> Path:
+    """What an engine loads of a model that was downloaded."""
+    done = home("models", "show", model, "--json")
     return Path(json.loads(done.stdout)["path"])

@@ -11,7 +11,9 @@ import json
 from dataclasses import dataclass
 from importlib.resources import files
 
-from rbee_core.contracts import Device
+from ...contracts import Device
+from ...plugins.forced import variable
+from ..unknown import unknown
 
 #: The first-party backends: those that a machine does not have are said to be absent, not asked.
 BACKENDS = ("cpu", "cuda", "rocm", "metal")
@@ -33,7 +35,7 @@ class MachineState:
         forced = {name: [device.wire() for device in self.devices.get(name, [])] for name in backends}
         return {
             "RBEE_FORCE_PLATFORM": self.platform,
-            **{f"RBEE_FORCE_{name.upper()}": json.dumps(devices) for name, devices in forced.items()},
+            **{variable(name): json.dumps(devices) for name, devices in forced.items()},
         }
 
 
@@ -49,7 +51,7 @@ def load(name: str) -> MachineState:
     :raises ValueError: its file is malformed (pydantic's ``ValidationError`` is one).
     """
     if name not in names():
-        raise KeyError(f"no machine {name!r}; known: {', '.join(names())}")
+        raise KeyError(unknown("machine", name, names()))
     data = json.loads(files(__name__).joinpath(f"{name}.json").read_text("utf-8"))
     if data["name"] != name:
         raise ValueError(f"{name}.json says it is {data['name']!r}")
