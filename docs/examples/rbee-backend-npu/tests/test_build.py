@@ -1,0 +1,77 @@
+"""The command line on a machine with an NPU: it is listed, and a worker is built for it."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+from rbee_core.testing.cli import RbeeHome
+from rbee_core.testing.trees import unpack
+
+LUNAR_LAKE = (Path(__file__).parent / "machines/lunar-lake.tree").read_text()
+LIBRARY = "usr/lib/x86_64-linux-gnu/libze_intel_npu.so.1"
+
+WORKER = """
+schema = 1
+
+[worker]
+id = "echo"
+name = "Echo"
+description = "Serves the model's files"
+license = "MIT"
+version = "1.0"
+
+[build]
+system = "pip"
+features = ["npu"]
+default_feature = "npu"
+
+[build.pip]
+requirements = []
+
+[backend.npu]
+env = { ECHO_DEVICE = "NPU" }
+
+[run]
+entry = ["{python}", "-m", "http.server", "--directory", "{model}", "{port}"]
+check = ["{python}", "-c", "import http.server"]
+
+[capabilities]
+supported_formats = ["onnx"]
+"""
+
+
+@pytest.fixture
+def npu(rbee: RbeeHome, tmp_path: Path) -> Path:
+    """The machine's root; there is a worker for its NPU."""
+    rbee.env |= {
+        "RBEE_NPU_ROOT": str(unpack(LUNAR_LAKE, tmp_path / "machine")),
+        "RBEE_WORKERS_PATH": str(tmp_path),
+    }
+    (tmp_path / "echo").mkdir()
+    (tmp_path / "echo/worker.toml").write_text(WORKER)
+    return tmp_path / "machine"
+
+
+def test_it_is_listed_beside_the_others(npu: Path, rbee: RbeeHome) -> None:
+    hardware = json.loads(rbee("hardware", "--json").stdout)
+    assert {"name": "npu", "available": True, "reason": None} in hardware["backends"]
+    assert "Intel NPU of Lunar Lake" in [device["name"] for device in hardware["devices"]]
+
+
+def test_a_worker_is_built_for_it(npu: Path, rbee: RbeeHome) -> None:
+    done = rbee("workers", "build", "echo-npu", "--json")
+    assert done.returncode == 0, done.stderr
+    built = json.loads(done.stdout)
+    assert (built["workerType"], built["provenance"]["environment"]) == (
+        "npu",
+        {"ECHO_DEVICE": "NPU"},
+    )
+
+
+def test_nothing_is_built_for_one_that_cannot_be_used(npu: Path, rbee: RbeeHome) -> None:
+    (npu / LIBRARY).unlink()
+    done = rbee("workers", "build", "echo-npu", "--json")
+    assert done.returncode == 1
+    assert "linux-npu-driver" in done.stderr
