@@ -1,8 +1,7 @@
 """The hooks a plugin can implement, one typed function each (pluggy project name ``rbee``).
 
-A vendor implements the first two (and ``resolve_model`` if it can), a backend the last two. Hooks are synchronous; they
-never print: a `Job` carries events, progress and cancellation. Hooks only ever gain arguments, so a plugin may name
-fewer than are offered here.
+Hooks are synchronous; they never print: a `Job` carries events, progress and cancellation. Hooks only ever gain
+arguments, so a plugin may name fewer than are offered here. ``docs/reference/hooks.md`` is made from this file.
 """
 
 from __future__ import annotations
@@ -21,26 +20,37 @@ if TYPE_CHECKING:
 #: The plugin API this core speaks. It also accepts plugins written for the one before.
 API_VERSION = 1
 
+#: Which kind of plugin is asked which hooks.
+HOOKS = {
+    "vendor": ("supports_model", "resolve_model", "read_model", "download_model"),
+    "backend": ("detect_hardware", "check_build", "build_worker"),
+}
+#: The hooks without which a plugin of its kind is of no use.
+REQUIRED = frozenset(("supports_model", "download_model", "detect_hardware"))
+
 hookspec = pluggy.HookspecMarker("rbee")
 hookimpl = pluggy.HookimplMarker("rbee")
 
 
 @hookspec
 def supports_model(ref: ModelRef) -> bool:  # type: ignore[empty-body]
-    """Say whether this vendor can fetch ``ref``. Called for each vendor that declares the reference's scheme.
+    """Say whether this vendor can fetch ``ref``.
 
-    Pure and quick: no network, no disk. Exactly one vendor may say yes; two are a ``PLUGIN_CONFLICT``.
+    Called first of all, for each vendor that declares the reference's scheme, whatever is done with a model. Pure and
+    quick: no network, no disk. Exactly one vendor may say yes; two are a ``PLUGIN_CONFLICT``.
 
-    :param ref: the parsed reference; its scheme is one of those the plugin's entry points declare.
+    :param ref: the parsed reference; its scheme is one of those that the plugin's entry points declare.
+    :returns: ``True`` or ``False``, and nothing that merely counts as one of them.
     """
 
 
 @hookspec(firstresult=True)
 def resolve_model(ref: ModelRef, job: Job) -> ModelManifest | None:
-    """Tell what a model consists of, before any byte of it is fetched. Optional.
+    """Tell what a model consists of, before any byte of it is fetched.
 
-    With it a vendor gets a disk-space check, total progress, deduplication, and its digests enforced by the core.
-    Names are relative, with ``/``; the core refuses any that would leave the model's folder.
+    Called before a plan, before a download, and by ``rbee models resolve``. With it a vendor gets a disk-space check,
+    total progress, deduplication, and its digests enforced by the core. Names are relative, with ``/``; the core
+    refuses any that would leave the model's folder.
 
     :param ref: the reference, with ``job.options`` for what the user asked beside it (revision, include, …).
     :param job: for events and cancellation, and ``job.options``.
@@ -53,9 +63,10 @@ def resolve_model(ref: ModelRef, job: Job) -> ModelManifest | None:
 def download_model(ref: ModelRef, dest: Path, job: Job) -> DownloadResult | int:  # type: ignore[empty-body]
     """Fetch a model into ``dest`` and say what is there now.
 
-    ``dest`` is a folder of this model's own, kept between attempts: what an interrupted call left in it may be
-    resumed. Nothing in it is visible to anyone until the core has verified and published it. Write names relative to
-    ``dest``; ``rbee_core.transfer`` does the writing, hashing, resuming and progress in a line or two.
+    Called for a model that the catalog does not have, once there is room for it. ``dest`` is a folder of this model's
+    own, kept between attempts: what an interrupted call left in it may be resumed. Nothing in it is visible to anyone
+    until the core has verified and published it. Write names relative to ``dest``; ``rbee_core.transfer`` does the
+    writing, hashing, resuming and progress in a line or two.
 
     :param ref: the reference.
     :param dest: an existing folder.
@@ -67,10 +78,12 @@ def download_model(ref: ModelRef, dest: Path, job: Job) -> DownloadResult | int:
 
 @hookspec(firstresult=True)
 def read_model(ref: ModelRef, name: str, start: int, length: int, job: Job) -> bytes | None:
-    """Read a part of one of a model's files where it is, without downloading the model. Optional.
+    """Read a part of one of a model's files where it is, without downloading the model.
 
-    With it a model's headers can be read, and its run planned, before any of its weights are fetched.
+    Called by a plan, for the headers of a model's files. With it a model's run can be planned before any of its weights
+    are fetched.
 
+    :param ref: the reference.
     :param name: the file, by the name that ``resolve_model`` gives it.
     :param start: the first byte, from 0.
     :param length: how many bytes; fewer come back only where the file ends.
@@ -82,9 +95,13 @@ def read_model(ref: ModelRef, name: str, start: int, length: int, job: Job) -> b
 
 @hookspec
 def detect_hardware() -> list[Device]:  # type: ignore[empty-body]
-    """List the devices of this backend in this machine, the best first; an empty list when there are none.
+    """List the devices of this backend in this machine, the best first.
 
-    Runs in a child process with a time limit. Raise `RbeeError` ``BACKEND_UNAVAILABLE`` to say why there are none.
+    Called by ``rbee hardware``, by a plan and before a build, in a child process with a time limit (the setting
+    ``hardware_timeout``).
+
+    :returns: the devices; none, when there are none.
+    :raises RbeeError: ``BACKEND_UNAVAILABLE``, to say why there are none.
     """
 
 
@@ -94,7 +111,8 @@ def build_worker(
 ) -> WorkerBinary | None:
     """Build one variant of a worker into ``dest``.
 
-    Called on the backend whose name is the variant's feature.
+    Called on the backend whose name is the variant's feature, by ``rbee workers build`` and by whatever needs a worker
+    that is not built.
 
     :param recipe: the worker's description.
     :param variant: which of its variants; ``variant.feature`` is this backend.
@@ -108,10 +126,15 @@ def build_worker(
 
 @hookspec(firstresult=True)
 def check_build(recipe: WorkerRecipe, variant: WorkerVariant, dest: Path, devices: list[Device]) -> None:
-    """See whether ``build_worker`` could begin here, without building. Optional; takes two seconds at most.
+    """See whether ``build_worker`` could begin here, without building.
 
-    With it a plan tells what lacks before anything is fetched. Nothing is installed and nothing written.
+    Called by a plan and before a build, and takes two seconds at most. With it a plan tells what lacks before anything
+    is fetched. Nothing is installed and nothing written.
 
+    :param recipe: the worker's description.
+    :param variant: which of its variants; ``variant.feature`` is this backend.
     :param dest: a folder on the disk that would be built on.
+    :param devices: as for ``build_worker``.
+    :returns: nothing: that nothing is raised means that it could.
     :raises RbeeError: ``BUILD_FAILED`` with all that lacks, and how to install it.
     """

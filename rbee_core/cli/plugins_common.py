@@ -12,8 +12,8 @@ from . import complete, output
 if TYPE_CHECKING:
     from rich.text import Text
 
+    from ..checking.check import Checked
     from ..plugins import PluginManager, PluginRecord
-    from ..plugins.check import Checked
 
 _STYLES = {"active": "green", "disabled": "dim", "error": "red", "incompatible": "red", "conflict": "yellow"}
 
@@ -26,6 +26,7 @@ Names = Annotated[
     typer.Argument(metavar="NAME…", help="Entry points, or distributions.", autocompletion=complete.plugin_names),
 ]
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON.")]
+Yes = Annotated[bool, typer.Option("--yes", "-y", help="Do not ask.")]
 Timeout = Annotated[float, typer.Option("--timeout", min=0.1, help="Seconds each plugin may take.")]
 
 
@@ -65,9 +66,10 @@ def confirm(question: str) -> None:
 
 def run_checks(manager: PluginManager, records: list[PluginRecord], timeout: float = 10.0) -> list[Checked]:
     """Really load plugins; with ``-v`` their tracebacks are shown."""
-    from ..plugins.check import check_all
+    from ..checking.check import check_all
+    from .app import COMMANDS
 
-    results = check_all(manager, records, limit=timeout)
+    results = check_all(manager, records, limit=timeout, reserved=COMMANDS)
     if output.verbose():
         for result in results:
             if result.traceback:
@@ -87,3 +89,15 @@ def plain(cell: str) -> Text:
     from rich.text import Text
 
     return Text("".join(c if c.isprintable() else "?" for c in cell), overflow="fold")
+
+
+def wrapped(text: str, indent: str, width: int, style: str = "") -> list[Text]:
+    """Lines of words, none too long for the screen; what has no space is cut."""
+    from rich.text import Text
+
+    whole = plain(text)
+    whole.stylize(style)
+    lines = whole.wrap(output.console(), max(10, width - len(indent)), overflow="fold")
+    for line in lines:
+        line.rstrip()
+    return [Text(indent).append_text(line) for line in lines]

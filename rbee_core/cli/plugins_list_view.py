@@ -10,7 +10,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from typing import TYPE_CHECKING, Any
 
 from . import output
-from .plugins_common import plain, status_text
+from .plugins_common import plain, status_text, wrapped
 
 if TYPE_CHECKING:
     from rich.text import Text
@@ -49,7 +49,7 @@ def draw(records: Sequence[PluginRecord], available: Sequence[FirstParty] = ()) 
                 screen.print(line, soft_wrap=True)
         screen.print()
     for text in _sum(records):
-        for line in _wrapped(text, "", screen.width):
+        for line in wrapped(text, "", screen.width):
             screen.print(line, soft_wrap=True)
 
 
@@ -84,7 +84,7 @@ def _lines(row: Row, widths: list[int], width: int) -> Iterator[Text]:
     line.append("  ").append_text(dist)
     start = sum(widths) + 8
     if width >= _WIDE and below and start + 30 <= width and line.cell_len <= start - 2:
-        first, *more = _wrapped("; ".join(text for text, _ in below), " " * start, width, below[0][1])
+        first, *more = wrapped("; ".join(text for text, _ in below), " " * start, width, below[0][1])
         line.append(" " * (start - line.cell_len))
         yield line.append_text(first[start:])
         yield from more
@@ -94,7 +94,7 @@ def _lines(row: Row, widths: list[int], width: int) -> Iterator[Text]:
         return
     yield line
     for text, style in below:
-        yield from _wrapped(text, "      ", width, style)
+        yield from wrapped(text, "      ", width, style)
 
 
 def _folded(
@@ -106,29 +106,17 @@ def _folded(
     if 4 + max(name.cell_len, widths[0]) + status.cell_len <= width:
         yield Text("  ").append_text(_cell(name, widths[0])).append("  ").append_text(status)
     else:
-        yield from _wrapped(name.plain, "  ", width, str(name.style))
+        yield from wrapped(name.plain, "  ", width, str(name.style))
         yield Text("    ").append_text(status)
-    yield from _wrapped(dist.plain, "    ", width, "dim")
+    yield from wrapped(dist.plain, "    ", width, "dim")
     for text, style in below:
-        yield from _wrapped(text, "    ", width, style)
+        yield from wrapped(text, "    ", width, style)
 
 
 def _cell(text: Text, width: int) -> Text:
     cell = text.copy()
     cell.append(" " * (width - cell.cell_len))
     return cell
-
-
-def _wrapped(text: str, indent: str, width: int, style: str = "") -> list[Text]:
-    """Lines of words, none too long for the screen; what has no space is cut."""
-    from rich.text import Text
-
-    whole = plain(text)
-    whole.stylize(style)
-    lines = whole.wrap(output.console(), max(10, width - len(indent)), overflow="fold")
-    for line in lines:
-        line.rstrip()
-    return [Text(indent).append_text(line) for line in lines]
 
 
 def _sum(records: Iterable[PluginRecord]) -> Iterator[str]:

@@ -8,12 +8,12 @@ from pydantic import ValidationError
 
 from ..contracts import Device
 from ..errors import ErrorCode
-from .check import failure_of
 from .children import Child, Outcome, run_all
 from .devices_seen import remember
 from .failures import LOAD, Failure
 from .forced import forced_devices, variable
 from .guard import describe
+from .verdict import failure_of
 
 if TYPE_CHECKING:
     from ..config import Config

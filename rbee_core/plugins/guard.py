@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import signal
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Protocol, TypeVar
 
 from ..errors import ErrorCode, RbeeError, UsageError
@@ -13,6 +13,7 @@ from .records import PluginRecord
 
 if TYPE_CHECKING:
     from ..jobs import Job
+    from .problems import PluginProblem
 
 T = TypeVar("T")
 
@@ -25,12 +26,23 @@ class FaultyPluginError(Exception):
 
     :param reason: one line.
     :param status: ``error`` or ``incompatible``.
+    :param rule: which rule of a check it breaks (`rbee_core.checking.rules`).
+    :param problems: everything of that sort, where there is more than the reason tells.
     """
 
-    def __init__(self, reason: str, status: str = "error") -> None:
+    def __init__(
+        self,
+        reason: str,
+        status: str = "error",
+        *,
+        rule: str = "plugin-object",
+        problems: Sequence[PluginProblem] = (),
+    ) -> None:
         super().__init__(reason)
         self.reason = reason
         self.status = status
+        self.rule = rule
+        self.problems = problems
 
 
 class WrongTypeError(TypeError):

@@ -34,6 +34,11 @@ class LoadedPlugin:
         self._guard = guard
 
     @property
+    def plugin(self) -> Any:
+        """The plugin's own object."""
+        return self._plugins.get_plugin(self.record.name)
+
+    @property
     def hooks(self) -> list[str]:
         """The names of the hooks it implements."""
         return sorted(

@@ -6,7 +6,7 @@ import importlib
 import importlib.util
 import inspect
 import sys
-from functools import reduce
+from difflib import get_close_matches
 from pathlib import Path
 from typing import Any
 
@@ -15,10 +15,8 @@ import pluggy
 
 from .. import hookspecs
 from .guard import FaultyPluginError
+from .hook_rules import hook_problems
 from .records import PluginRecord
-
-#: The hooks without which a plugin of a kind is of no use.
-_REQUIRED = {"vendor": ("supports_model", "download_model"), "backend": ("detect_hardware",)}
 
 
 def resolve(record: PluginRecord) -> Any:
@@ -28,23 +26,37 @@ def resolve(record: PluginRecord) -> Any:
         module, path = entry.module, [part for part in (entry.attr or "").split(".") if part]
     except ValueError:
         raise FaultyPluginError(
-            f"its entry point {record.entry_point!r} does not name a module and an attribute"
+            f"its entry point {record.entry_point!r} does not name a module and an attribute", rule="entry-point"
         ) from None
     # Installed a moment ago, in this very process: the import system's folder listings may be older than that.
     importlib.invalidate_caches()
-    return reduce(getattr, path, importlib.import_module(module))
+    found: Any = importlib.import_module(module)
+    for part in path:
+        try:
+            found = getattr(found, part)
+        except AttributeError:
+            near = get_close_matches(part, dir(found), n=1)
+            guess = f"; did you mean {near[0]!r}?" if near else ""
+            raise FaultyPluginError(f"{module} has no {part!r}{guess}", rule="entry-point") from None
+    return found
 
 
 def package_folder(record: PluginRecord) -> Path:
-    """The folder of the package that a worker's entry point names, without importing that package.
+    """The folder of the package that a worker's entry point names. Nothing is imported, not even a parent of it.
 
     :raises FaultyPluginError: there is no such package.
     """
     importlib.invalidate_caches()
-    spec = importlib.util.find_spec(record.entry_point.partition(":")[0].strip())
-    if spec is None or not spec.submodule_search_locations:
-        raise FaultyPluginError(f"there is no package {record.entry_point}")
-    return Path(next(iter(spec.submodule_search_locations)))
+    top, *inner = record.entry_point.partition(":")[0].strip().split(".")
+    try:
+        spec = importlib.util.find_spec(top)
+    except (ImportError, ValueError):
+        spec = None
+    for root in (spec.submodule_search_locations or ()) if spec is not None else ():
+        folder = Path(root, *inner)
+        if folder.is_dir():
+            return folder
+    raise FaultyPluginError(f"there is no package {record.entry_point}", rule="entry-point")
 
 
 def register(record: PluginRecord) -> pluggy.PluginManager:
@@ -60,10 +72,12 @@ def register(record: PluginRecord) -> pluggy.PluginManager:
         raise FaultyPluginError(f"{record.entry_point} is a function; a plugin is a class, an instance or a module")
     elif found is None:
         raise FaultyPluginError(f"{record.entry_point} is None")
-    plugins = pluggy.PluginManager("rbee")
+    problems = hook_problems(record.kind, found)
+    if problems and problems[0].fatal:
+        raise FaultyPluginError(problems[0].reason, rule=problems[0].rule, problems=problems)
+    plugins = pluggy.PluginManager(hookspecs.hookspec.project_name)
     plugins.add_hookspecs(hookspecs)
     plugins.register(found, name=record.name)
-    _check_hooks(record, plugins)
     return plugins
 
 
@@ -74,31 +88,8 @@ def _check_api(record: PluginRecord, found: Any) -> None:
     if wanted is None:
         return
     if not isinstance(wanted, int) or isinstance(wanted, bool):
-        raise FaultyPluginError(f"rbee_api is {wanted!r}, not a whole number")
+        raise FaultyPluginError(f"rbee_api is {wanted!r}, not a whole number", rule="api-version")
     newest = hookspecs.API_VERSION
     if not newest - 1 <= wanted <= newest:
         spoken = f"{newest - 1} and {newest}" if newest > 1 else str(newest)
-        raise FaultyPluginError(f"wants API {wanted}, this rbee speaks {spoken}", "incompatible")
-
-
-def _check_hooks(record: PluginRecord, plugins: pluggy.PluginManager) -> None:
-    """Find misspelt hooks (pluggy calls them pending) and missing ones."""
-    callers = {name: caller for name, caller in vars(plugins.hook).items() if name[0] != "_"}
-    specified = [name for name, caller in callers.items() if caller.has_spec()]
-    try:
-        plugins.check_pending()
-    except pluggy.PluginValidationError:
-        from difflib import get_close_matches
-
-        unknown = sorted(
-            name
-            for name, caller in callers.items()
-            if not caller.has_spec() and any(not hook.optionalhook for hook in caller.get_hookimpls())
-        )
-        near = get_close_matches(unknown[0], specified, n=1)
-        guess = f"; did you mean {near[0]!r}?" if near else f"; there are {', '.join(sorted(specified))}"
-        raise FaultyPluginError(f"unknown hook {unknown[0]!r}{guess}") from None
-    implemented = {name for name in specified if callers[name].get_hookimpls()}
-    absent = [name for name in _REQUIRED[record.kind] if name not in implemented]
-    if absent:
-        raise FaultyPluginError(f"does not implement {' and '.join(absent)} (is @hookimpl missing?)")
+        raise FaultyPluginError(f"wants API {wanted}, this rbee speaks {spoken}", "incompatible", rule="api-version")

@@ -137,7 +137,8 @@ class PluginManager:
         def load() -> Any:
             found = resolve(record)
             if not isinstance(found, typer.Typer):
-                raise FaultyPluginError(f"{record.entry_point} is a {type(found).__name__}, not a typer.Typer")
+                reason = f"{record.entry_point} is a {type(found).__name__}, not a typer.Typer"
+                raise FaultyPluginError(reason, rule="command-app")
             return found
 
         return self.guard.run(record, LOAD, load)

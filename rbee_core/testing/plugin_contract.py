@@ -7,16 +7,8 @@ from typing import ClassVar
 
 import pytest
 
+from ..plugins.import_watch import HEAVY, MOST_MODULES
 from .plugin_process import Answer, PluginProcess
-
-#: Packages whose import takes long: a plugin imports them inside the hook that needs them.
-HEAVY = frozenset(
-    (
-        "aiohttp azure boto3 botocore cv2 datasets diffusers fastapi gguf google grpc h5py httpx huggingface_hub jax "
-        "llama_cpp matplotlib numpy oci ocifs onnxruntime openai pandas PIL psutil pyarrow pynvml requests rich s3fs "
-        "safetensors scipy sklearn sqlalchemy tensorflow tokenizers torch transformers typer urllib3 vllm xllamacpp"
-    ).split()
-)
 
 
 class PluginContract:
@@ -24,7 +16,7 @@ class PluginContract:
 
     kind: ClassVar[str]
     #: Modules that loading the plugin may import, those of ``rbee_core`` not counted.
-    most_modules: ClassVar[int] = 60
+    most_modules: ClassVar[int] = MOST_MODULES
     #: Packages that it may not import as it is loaded.
     heavy: ClassVar[frozenset[str]] = HEAVY
 
