@@ -135,7 +135,7 @@ def _facts(archive: zipfile.ZipFile, file: Path, origin: str, sha256: str) -> Wh
         requires=[_line(one) for one in raw.get("requires_dist", [])],
         at_start=[_line(member) for member in members if member.endswith(".pth")],
         native=sum(member.lower().endswith(_NATIVE) or ".so." in member for member in members),
-        resembles=_resembles(str(stated)),
+        resembles=resembled(str(stated)),
     )
 
 
@@ -162,7 +162,7 @@ def _line(text: str) -> str:
     return "".join(c if c.isprintable() else " " for c in text).strip()[:300]
 
 
-def _resembles(name: str) -> str:
+def resembled(name: str) -> str:
     """A first-party name that this one could be taken for, or nothing."""
     return "" if name in FIRST_PARTY else next(iter(difflib.get_close_matches(name, FIRST_PARTY, 1, 0.92)), "")
 
