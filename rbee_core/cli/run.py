@@ -1,15 +1,16 @@
-"""``rbee run``: everything needed, then the answer streamed to standard output."""
+"""``rbee run``: everything needed, then the answer streamed to standard output, or to a file."""
 
 from __future__ import annotations
 
 import sys
 import time
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from ..errors import UsageError
-from . import output
+from . import output, run_speech
 from .narrate import narrated_job
 from .options import Json, download_options, facade
 from .worker_options import Model, WorkerOptions, prepare, with_worker_options
@@ -33,25 +34,40 @@ def run(
     max_tokens: Annotated[int | None, typer.Option(min=1, help="Most tokens of an answer.")] = None,
     temperature: Annotated[float | None, typer.Option(min=0, max=2, help="0 always takes the likeliest token.")] = None,
     seed: Annotated[int | None, typer.Option(help="The same seed gives the same answer.")] = None,
+    to: Annotated[
+        Path | None,
+        typer.Option(
+            "--output", "-o", dir_okay=False, help="The file to write the answer to: a text, or speech as WAV."
+        ),
+    ] = None,
     *,
     wanted: WorkerOptions,
     as_json: Json = False,
 ) -> None:
     """Ask a model: download it, build its worker and start it if need be, and stream the answer.
 
-    Without a prompt it is read from standard input; on a terminal a conversation begins.
+    Without a prompt it is read from standard input; on a terminal a conversation begins. A voice speaks the prompt.
     """
+    if to is not None and not to.parent.is_dir():
+        raise UsageError(f"--output {to}: there is no folder {to.parent}", "Name a file in a folder that exists.")
     asked = _prompt(prompt, as_json=as_json)
     sampling = {"max_tokens": max_tokens, "temperature": temperature, "seed": seed}
     sampling = {key: value for key, value in sampling.items() if value is not None}
     with narrated_job(download_options(offline=wanted.offline), json=as_json) as job:
-        ready = prepare(model, job, wanted)
+        speech = run_speech.Wish(asked, to, as_json, {"system": system, **sampling})
+        ready = prepare(model, job, wanted, accept=speech.check)
         entry = ready.entry
         with facade().workers.started(ready.recipe, ready.variant, entry, ready.options, job) as started:
-            if asked is None:
+            if not ready.recipe.is_language:
+                result = speech.speak(started)
+            elif asked is None:
                 _converse(started, entry, system, sampling)
                 return
-            result = _ask(started, _question(entry, asked, system, sampling), show=not as_json)
+            else:
+                result = _ask(started, _question(entry, asked, system, sampling), show=not as_json and to is None)
+                if to is not None:
+                    with speech.opened() as file:
+                        file.write(result["text"].encode())
     if as_json:
         output.print_json({**result, "worker": started.worker.worker, "device": started.worker.device})
 

@@ -114,12 +114,21 @@ class Prepared:
     options: StartOptions
 
 
-def prepare(model: str, job: Job, wanted: WorkerOptions, *, parallel: int = 1, **more: Any) -> Prepared:
+def prepare(
+    model: str,
+    job: Job,
+    wanted: WorkerOptions,
+    *,
+    parallel: int = 1,
+    accept: Callable[[WorkerRecipe], None] = lambda recipe: None,
+    **more: Any,
+) -> Prepared:
     """Plan the run, build the worker and download the model if need be, in this order.
 
     That a model does not fit, and that something to build a worker with lacks, is told before a long download.
 
     :param parallel: requests computed at once if nothing was asked for.
+    :param accept: raises an error where the worker that is chosen is none for the command.
     :param more: further fields of :class:`~rbee_core.workers.runtime.StartOptions`.
     """
     from ..workers.runtime import StartOptions
@@ -129,6 +138,7 @@ def prepare(model: str, job: Job, wanted: WorkerOptions, *, parallel: int = 1, *
     request = wanted.request(parallel=parallel)
     plan = rbee.plan(model, job, request)
     recipe, variant, _devices = plan.choice
+    accept(recipe)
     _tell(plan, job)
     if plan.subject.exact:
         _build(plan, job)
@@ -137,6 +147,7 @@ def prepare(model: str, job: Job, wanted: WorkerOptions, *, parallel: int = 1, *
         # Now its headers can be read for sure.
         again = rbee.plan(entry.id, job, request)
         recipe, variant, _devices = again.choice
+        accept(recipe)
         if again.line() != plan.line():
             _tell(again, job)
         plan = again

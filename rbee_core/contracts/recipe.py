@@ -84,9 +84,12 @@ class Capabilities(Contract):
     ``engine`` says whose rules its memory follows (``llama.cpp``, ``pytorch``), so that it can be planned for.
     ``partial_offload``: some layers may lie on the GPU and the rest in memory; ``multi_device``: they may be spread
     over several GPUs. ``architectures`` are the models it knows, by the name their files give; none: all.
+    ``required_files`` says more of what it loads than the format's name: a pattern for each file that a model has to
+    have (``*.onnx.json``), which matters for the formats ``onnx`` and ``other``.
     """
 
     supported_formats: list[str] = Field(default_factory=list)
+    required_files: list[Annotated[str, StringConstraints(min_length=1, max_length=200)]] = Field(default_factory=list)
     max_context_length: int | None = Field(default=None, gt=0)
     supports_streaming: bool = False
     supports_batching: bool = False
@@ -99,6 +102,9 @@ class Capabilities(Contract):
 
 class WorkerRecipe(Contract):
     """One worker, as its ``worker.toml`` describes it (seed 004, and what building needs).
+
+    ``kind`` is what it is for, an open set: ``llm`` (so is one that names none), ``speech`` (OpenAI's
+    ``/v1/audio/speech``), or anything else, which ``rbee serve`` starts and ``rbee run`` cannot ask.
 
     ``location`` is the folder the file lies in and ``source`` how it was found (``local | package | remote |
     community``): both are set by discovery, never read from the file.
@@ -121,6 +127,11 @@ class WorkerRecipe(Contract):
     location: str = ""
     dist: str | None = None
     digest: str | None = None
+
+    @property
+    def is_language(self) -> bool:
+        """Whether its models are of language: they have a context, and answer in text."""
+        return self.kind in (None, "llm")
 
     def variants(self) -> list[WorkerVariant]:
         """One variant per feature, the default feature first, then in the file's order."""

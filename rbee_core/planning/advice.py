@@ -202,7 +202,9 @@ def _more_vram(spots: Sequence[_Spot]) -> Advice:
     demand, gpus = spot.wish.least(), spot.site.gpus
     needed = sum(part.total for part in replace(spot.site, gpus=gpus[:1]).estimate(demand, (spot.site.units,)).gpus)
     more = needed - sum(budget.usable for budget in gpus)
-    text = f"All of it on GPUs takes {human_size(needed)} with a context of {demand.context}"
+    text = f"All of it on GPUs takes {human_size(needed)}"
+    if demand.context:
+        text += f" with a context of {demand.context}"
     if more <= 0:
         return Advice(f"{text}.")
     recipe = spot.candidate.recipe

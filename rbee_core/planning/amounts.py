@@ -7,7 +7,10 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True, slots=True)
 class Demand:
-    """What is asked of a worker: tokens per request (``context``), requests at once, how the KV cache is stored."""
+    """What is asked of a worker: tokens per request, requests at once, how the KV cache is stored.
+
+    ``context`` is 0 for a model that has none, since it is not one of language.
+    """
 
     context: int
     parallel: int = 1

@@ -132,11 +132,16 @@ class _Considering:
         if subject.format and subject.format not in can.supported_formats:
             formats = ", ".join(can.supported_formats) or "no format"
             return "format", f"loads {formats}, and the model is {subject.format}"
+        if lacking := [pattern for pattern in can.required_files if not subject.has_file(pattern)]:
+            return "format", f"loads models with a file {', '.join(lacking)}, and this one has none"
         if subject.backends and feature not in subject.backends:
             return "backend", f"the model is registered for {', '.join(subject.backends)} only"
         architecture = subject.shape.architecture if subject.shape is not None else ""
         if can.architectures and architecture not in ("", "unknown", *can.architectures):
             return "architecture", f"does not know models of the architecture {architecture}"
+        if not self._recipe.is_language and (self._request.context or self._request.kv_type):
+            option = "--context" if self._request.context else "--kv-type"
+            return "option", f"is of the kind {self._recipe.kind}, for which {option} means nothing"
         if (kv_type := self._request.kv_type) and can.kv_types and kv_type not in can.kv_types:
             return "option", f"stores the KV cache as {', '.join(can.kv_types)}, not as {kv_type}"
         most = can.max_context_length
@@ -221,6 +226,8 @@ def _joins(device: Device) -> bool:
 
 def wish_for(recipe: WorkerRecipe, subject: Subject, request: Request) -> Wish:
     """What is wanted of one worker: what was asked for, else what suits the model and the worker can."""
+    if not recipe.is_language:
+        return Wish(parallel=request.parallel, most_context=0, most_parallel=request.default_parallel)
     trained = subject.shape.trained_context if subject.shape is not None else None
     limits = (DEFAULT_CONTEXT, recipe.capabilities.max_context_length, trained)
     return Wish(

@@ -64,11 +64,11 @@ class Plan:
         placement = self.chosen.placement if self.chosen is not None else None
         if placement is None:
             wish = wish_for(recipe, self.subject, self.request)
-            return replace(options, devices=devices, context=wish.contexts()[1], parallel=wish.parallels()[0])
+            return replace(options, devices=devices, context=wish.contexts()[1] or None, parallel=wish.parallels()[0])
         counted = placement.site.shape.exact  # else the engine takes all, and shares them out itself
         return replace(
             options,
-            context=placement.demand.context,
+            context=placement.demand.context or None,
             parallel=placement.demand.parallel,
             devices=devices,
             threads=_threads(placement.site.host.device) if placement.site.host is not None else None,
@@ -132,10 +132,10 @@ class Plan:
         if (placement := chosen.placement) is not None:
             counted = placement.site.shape.exact
             row |= {
-                "contextLength": placement.demand.context,
+                "contextLength": placement.demand.context or None,
                 "largestContext": self.largest_context or None,
                 "parallel": placement.demand.parallel,
-                "kvType": placement.demand.kv_type,
+                "kvType": placement.demand.kv_type if placement.demand.context else None,
                 "gpuLayers": sum(placement.split) if counted else None,
                 "tensorSplit": list(placement.split) if counted and len(placement.split) > 1 else None,
                 "layers": placement.site.units if counted else None,
@@ -197,6 +197,8 @@ def make_plan(models: ModelProvisioner, workers: Workers, text: str, request: Re
 def _largest_context(subject: Subject, chosen: Candidate | None) -> int:
     """Tokens per request that there would be room for; 0 where nothing is known of it."""
     if chosen is None or chosen.placement is None or chosen.recipe is None or subject.shape is None:
+        return 0
+    if not chosen.placement.demand.context:
         return 0
     limits = (subject.shape.trained_context, chosen.recipe.capabilities.max_context_length)
     known = [limit for limit in limits if limit]

@@ -69,9 +69,10 @@ def _too_large(subject: Subject, candidate: Candidate, advice: Sequence[Advice])
     else:
         code, what = ErrorCode.INSUFFICIENT_RAM, "memory"
     beside = f", beside {human_size(shortage.beside)} on {named(shortage.site.gpus)}" if shortage.beside else ""
+    asked = (f"{needed} of {what}{beside}", least_demand(shortage))
     return RbeeError(
         code,
-        f"{subject.id} needs {needed} of {what}{beside} {least_demand(shortage)}; {available} are available.",
+        f"{subject.id} needs {' '.join(part for part in asked if part)}; {available} are available.",
         " ".join(item.text for item in advice) or "`rbee plan` shows what was considered.",
     )
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING, Any
 
 from ..contracts.download import ManifestFile
@@ -39,7 +39,7 @@ class Subject:
 
     ``id`` is the catalog's, or the canonical reference. ``shape`` is ``None`` where not even sizes are known.
     ``download``: bytes that have to be fetched first; ``None`` if unknown. ``backends``: the only ones it is registered
-    for; none: any.
+    for; none: any. ``files`` are its files' names; none: unknown.
     """
 
     id: str
@@ -50,6 +50,11 @@ class Subject:
     backends: tuple[str, ...] = ()
     alternatives: tuple[Alternative, ...] = ()
     notes: tuple[str, ...] = ()
+    files: tuple[str, ...] = ()
+
+    def has_file(self, pattern: str) -> bool:
+        """Whether one of its files is called so, as far as its files are known."""
+        return not self.files or any(PurePosixPath(name).match(pattern) for name in self.files)
 
     @property
     def exact(self) -> bool:
@@ -98,7 +103,15 @@ def alternatives_of(models: ModelProvisioner, subject: Subject, job: Job) -> tup
 def _from_catalog(models: ModelProvisioner, entry: ModelEntry) -> Subject:
     folder, files = _files_of(models.store.folder(entry.id), entry)
     shape, notes = _shape(local_reader(folder), files)
-    return Subject(entry.id, str(entry.format), shape, True, backends=tuple(entry.backends), notes=notes)
+    return Subject(
+        id=entry.id,
+        format=str(entry.format),
+        shape=shape,
+        downloaded=True,
+        backends=tuple(entry.backends),
+        notes=notes,
+        files=tuple(file.name for file in files),
+    )
 
 
 def _files_of(folder: Path, entry: ModelEntry) -> tuple[Path, list[ManifestFile]]:
@@ -127,7 +140,16 @@ def _from_vendor(models: ModelProvisioner, ref: ModelRef, job: Job) -> Subject:
     kind = shape.format if shape is not None else ""
     others = _alternatives(manifest.metadata)
     download = 0 if ref.scheme == "file" else manifest.size  # what is on this machine is linked, or copied
-    return Subject(str(ref), kind, shape, False, download, alternatives=others, notes=notes)
+    return Subject(
+        id=str(ref),
+        format=kind,
+        shape=shape,
+        downloaded=False,
+        download=download,
+        alternatives=others,
+        notes=notes,
+        files=tuple(file.name for file in manifest.files),
+    )
 
 
 def _shape(

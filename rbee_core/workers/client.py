@@ -1,10 +1,11 @@
-"""A small client of a worker's OpenAI-compatible API, on the standard library: ask, and hear the answer as it comes."""
+"""A small client of a worker's OpenAI-compatible API, on the standard library: ask, and have the answer as it comes."""
 
 from __future__ import annotations
 
 import http.client
 import json
 from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any
 from urllib.parse import urlsplit
@@ -44,19 +45,9 @@ class Answer:
 
         :raises RbeeError: ``WORKER_START_FAILED``: the worker refused, or broke off.
         """
-        target = urlsplit(self.url)
-        connection = http.client.HTTPConnection(target.hostname or "127.0.0.1", target.port, timeout=_TIMEOUT)
         path, body = self.question.request()
-        try:
-            connection.request("POST", path, json.dumps(body), {"Content-Type": "application/json"})
-            response = connection.getresponse()
-            if response.status != 200:
-                raise _refused(response.status, response.read(1 << 16))
+        with _asking(self.url, path, body) as response:
             yield from self._pieces(response)
-        except (OSError, http.client.HTTPException) as error:
-            raise _broke_off(str(error) or type(error).__name__) from error
-        finally:
-            connection.close()
 
     def _pieces(self, response: http.client.HTTPResponse) -> Iterator[str]:
         done = False
@@ -77,6 +68,44 @@ class Answer:
                     yield text
         if not done:
             raise _broke_off("the answer was cut off")
+
+
+@dataclass(slots=True)
+class Spoken:
+    """A text that is being spoken: iterate over the pieces of a WAV file.
+
+    :param url: of a worker of the kind ``speech``, which has OpenAI's ``/v1/audio/speech``.
+    """
+
+    url: str
+    text: str
+    model: str
+
+    def __iter__(self) -> Iterator[bytes]:
+        """The file, piece by piece.
+
+        :raises RbeeError: ``WORKER_START_FAILED``: the worker refused, or broke off.
+        """
+        body = {"model": self.model, "input": self.text, "voice": "default", "response_format": "wav"}
+        with _asking(self.url, "/v1/audio/speech", body) as response:
+            while piece := response.read1(1 << 16):
+                yield piece
+
+
+@contextmanager
+def _asking(url: str, path: str, body: dict[str, Any]) -> Iterator[http.client.HTTPResponse]:
+    target = urlsplit(url)
+    connection = http.client.HTTPConnection(target.hostname or "127.0.0.1", target.port, timeout=_TIMEOUT)
+    try:
+        connection.request("POST", path, json.dumps(body), {"Content-Type": "application/json"})
+        response = connection.getresponse()
+        if response.status != 200:
+            raise _refused(response.status, response.read(1 << 16))
+        yield response
+    except (OSError, http.client.HTTPException) as error:
+        raise _broke_off(str(error) or type(error).__name__) from error
+    finally:
+        connection.close()
 
 
 def _parse(data: bytes) -> dict[str, Any]:

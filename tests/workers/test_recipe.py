@@ -90,6 +90,7 @@ def test_the_seeds_example_is_read_with_the_version_of_the_crate_beside_it(tmp_p
         "windows": ["x86_64"],
     }
     assert recipe.capabilities.wire() == {
+        "requiredFiles": [],
         "supportedFormats": ["gguf", "safetensors"],
         "maxContextLength": 32768,
         "supportsStreaming": True,

@@ -27,7 +27,8 @@ PROMPT_CACHE = 256 * _MIB
 CHECKPOINTS = 2
 #: A GPU's context, kernels and temporary pool, by backend; see docs/planning.md for the sources.
 GPU_OVERHEAD = {"cuda": 550 * _MIB, "rocm": 550 * _MIB, "metal": 64 * _MIB}
-_GPU_OVERHEAD_ELSE = 400 * _MIB
+#: Of any other.
+GPU_OVERHEAD_ELSE = 400 * _MIB
 _REPACKED = {"Q4_0", "Q4_K", "Q2_K", "IQ4_NL", "MXFP4"}
 _REPACKED_ON_ARM = {"Q8_0", "Q5_K", "Q6_K"}
 _REPACKED_BY_AMX = {"Q4_1", "Q8_0", "Q5_K", "Q6_K", "IQ4_XS"}
@@ -57,7 +58,7 @@ def estimate(
         if split[number]:
             largest = 0 if whole or number != first else _largest_on_host(shape, where)
             part.compute = compute_on_gpu(backend, shape, demand, flash, split) + largest
-            part.overhead = GPU_OVERHEAD.get(backend, _GPU_OVERHEAD_ELSE)
+            part.overhead = GPU_OVERHEAD.get(backend, GPU_OVERHEAD_ELSE)
     host.overhead = PROCESSES + PER_TOKEN * shape.vocab + kept_prompts(shape, demand)
     return Estimate(host.part(), tuple(part.part() for part in gpus), _notes(shape, demand, flash, bool(split)))
 

@@ -156,7 +156,7 @@ def test_the_last_layers_go_to_the_gpus(split: tuple[int, ...], expected: list[i
 
 @pytest.mark.parametrize(
     ("demand", "split"),
-    [(Demand(0), ()), (Demand(1, 0), ()), (Demand(1), (34,)), (Demand(1), (-1, 2)), (Demand(1), (20, 20))],
+    [(Demand(-1), ()), (Demand(1, 0), ()), (Demand(1), (34,)), (Demand(1), (-1, 2)), (Demand(1), (20, 20))],
 )
 def test_what_cannot_be_is_refused(tmp_path: Path, demand: Demand, split: tuple[int, ...]) -> None:
     with pytest.raises(ValueError, match=r"at least 1|do not fit"):
