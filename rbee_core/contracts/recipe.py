@@ -17,13 +17,26 @@ WorkerId = Annotated[str, StringConstraints(pattern=r"^[a-z](?:-?[a-z0-9])+$", m
 Property = Annotated[str, StringConstraints(pattern=r"^[a-z0-9_.]+ :: [a-z0-9_.]+ :: [a-z0-9_.]+$", max_length=200)]
 
 
+class PrebuiltIndex(Contract):
+    """An index of prebuilt wheels that the engine's own description names, and for what devices these wheels are.
+
+    ``index`` is the last part of its address (``cu128``); ``requires`` as in `BackendSection`, but a device has to tell
+    all of it of itself.
+    """
+
+    index: Annotated[str, StringConstraints(pattern=r"^[a-z0-9][a-z0-9._-]*$", max_length=40)]
+    requires: list[Property] = Field(default_factory=list)
+
+
 class PipBuild(Contract):
     """What a ``pip`` build installs into the worker's environment: requirement strings (PEP 508), and where from.
 
     ``include_self`` copies the Python package that carries the ``worker.toml`` in beside them, and ``include_packages``
     others that are installed beside it, by import name, so that no index needs to know them. ``from_source`` names
-    distributions whose prebuilt wheels are for other hardware: they are compiled here. ``torch_backend`` says which of
-    PyTorch's builds to take, in uv's words (``cpu``, ``cu128``, ``rocm6.4``; ``auto`` for what the driver allows).
+    distributions whose prebuilt wheels are for other hardware: they are compiled here. ``prebuilt`` lists the indexes,
+    the best first, on which the publisher of the one that is named there has wheels for this hardware after all: these
+    are looked for before. ``torch_backend`` says which of PyTorch's builds to take, in uv's words (``cpu``, ``cu128``,
+    ``rocm6.4``; ``auto`` for what the driver allows).
     """
 
     requirements: list[str] = Field(default_factory=list)
@@ -31,6 +44,7 @@ class PipBuild(Contract):
     include_self: bool = False
     include_packages: list[str] = Field(default_factory=list)
     from_source: list[str] = Field(default_factory=list)
+    prebuilt: list[PrebuiltIndex] = Field(default_factory=list)
     torch_backend: Annotated[str, StringConstraints(pattern=r"^(auto|cpu|cu\d{2,3}|rocm\d[\d.]*|xpu)$")] | None = None
 
 

@@ -238,8 +238,12 @@ def _to_build(workers: Workers, chosen: Candidate | None) -> list[str]:
         return [f"{chosen.variant} cannot be built: {what}. {problem.hint}"]
     from ..workers.pip_options import merged_pip
 
-    compiled = merged_pip(chosen.recipe, variant).from_source
-    return [f"{chosen.variant} has to be built first{', and is compiled on this machine' if compiled else ''}."]
+    pip, how = merged_pip(chosen.recipe, variant), ""
+    if pip.wheels or pip.offered(chosen.devices):
+        how = ", from a prebuilt engine if there is one that fits; else it is compiled on this machine"
+    elif pip.from_source:
+        how = ", and is compiled on this machine"
+    return [f"{chosen.variant} has to be built first{how}."]
 
 
 def _unused(found: Sequence[Candidate], chosen: Candidate | None) -> list[str]:

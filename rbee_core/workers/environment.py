@@ -128,6 +128,8 @@ _FIND_LINKS = ("PIP_FIND_LINKS", "UV_FIND_LINKS")
 
 #: Where else wheels could come from.
 _OTHER_PLACES = ("UV_INDEX", "UV_EXTRA_INDEX_URL", "UV_FIND_LINKS", "PIP_EXTRA_INDEX_URL", "PIP_FIND_LINKS")
+#: The files of settings that uv and pip read, where these name one.
+_FILES = ("UV_CONFIG_FILE", "PIP_CONFIG_FILE")
 
 
 def _environment(extra: Mapping[str, str] | None) -> dict[str, str]:
@@ -236,9 +238,25 @@ def install_wheels(
     index = place.startswith(("http://", "https://"))
     argv += ["--index-url", place] if index else ["--no-index", "--find-links", place]
     argv += ["--offline"] if uv and tools.job.options.offline else []
-    alone = dict.fromkeys(_OTHER_PLACES, "")
     argv += ["--no-deps", "--only-binary", ":all:"]
+    # The tools' own files may name other indexes, of which uv would ask the first.
+    alone = {**dict.fromkeys(_OTHER_PLACES, ""), **dict.fromkeys(_FILES, os.devnull)}
     tools.run([*argv, *requirements], f"take prebuilt wheels from {place}", {**env, **alone})
+
+
+def unpack_wheel(environment: Environment, requirement: str, tools: Tools, folder: Path) -> None:
+    """Put one distribution's wheel, as the person's own indexes have it, into a folder, to be looked at.
+
+    Nothing of it is run, and what it requires is left out.
+
+    :raises RbeeError: ``BUILD_FAILED``: there is none; ``CANCELLED``.
+    """
+    uv = find_uv()
+    python = str(environment.python)
+    argv = [uv, "pip", "install", "--python", python] if uv else [python, "-m", "pip", "install", "--no-input"]
+    argv += ["--offline"] if uv and tools.job.options.offline else []
+    argv += ["--target", str(folder), "--no-deps", "--only-binary", ":all:"]
+    tools.run([*argv, requirement], f"look at the description of {requirement}")
 
 
 def _names(requirements: Sequence[str]) -> list[str]:

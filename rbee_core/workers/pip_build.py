@@ -9,22 +9,25 @@ import platform
 import shutil
 import sys
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from ..config import Config
 from ..contracts.recipe import WorkerRecipe, WorkerVariant
 from ..contracts.worker import WorkerBinary
 from ..errors import ErrorCode, RbeeError
-from .environment import Environment, Tools, create_environment, find_uv, install, install_wheels
+from .environment import Environment, Tools, create_environment, find_uv, install
 from .machine import detected_machine
 from .pip_options import MergedPip, merged_pip, torch_at_hand
 from .placeholders import fill
-from .preflight import Needs, check
+from .prebuilt import NotPrebuiltError, take_prebuilt
+from .preflight import Needs, Ready, check
 from .recipe import own_files
 from .recipe_checks import included_package
 
 if TYPE_CHECKING:
+    from ..contracts import Device
     from ..jobs import Job
 
 #: The build's log, in the worker's folder.
@@ -40,14 +43,19 @@ def build_pip_worker(
     env: Mapping[str, str] | None = None,
     needs: Needs | None = None,
     torch_backend: str | None = None,
+    devices: Sequence[Device] = (),
+    untried: str | None = None,
 ) -> WorkerBinary | None:
     """Build one variant of a worker into ``dest``; what a backend's ``build_worker`` returns.
 
-    What the recipe wants compiled here is preceded by `preflight.check`, which finds what lacks within a second.
+    What the recipe wants compiled here is taken prebuilt where it can be had so. Else compiling is preceded by
+    `preflight.check`, which finds what lacks within a second.
 
     :param env: variables for the tools, on top of the recipe's.
     :param needs: what compiling for this backend needs; by default a compiler.
     :param torch_backend: what ``torch_backend = "auto"`` means on this machine.
+    :param devices: what prebuilt engines have to run on; without any, the recipe's ``prebuilt`` does not count.
+    :param untried: why the worker cannot be tried on this machine, if it cannot: the recipe's check is left out then.
     :returns: the binary, or ``None`` when the recipe's build system is not ``pip``.
     :raises RbeeError: ``BUILD_FAILED`` with the last lines of output and the log's path; ``CANCELLED``.
     """
@@ -59,14 +67,13 @@ def build_pip_worker(
     env = {**(own.env if own else {}), **(env or {})}
     more: dict[str, Any] = {"torchBackend": pip.torch_backend} if pip.torch_backend else {}
     tools = Tools(job, dest / LOG_NAME, time.monotonic() + recipe.build.timeout_s)
-    environment = None
-    if wheels := pip.wheels:
+    environment, why_not = None, ""
+    if pip.wheels or pip.offered(devices):
         environment = create_environment(dest / "env", tools)
-        if _take_wheels(environment, pip, wheels, tools, env):
-            more |= {"prebuilt": pip.from_source, "wheels": wheels}
-            pip.from_source = []
+        taken, why_not = _prebuilt(environment, pip, devices, tools, env)
+        more |= taken
     if pip.from_source:
-        ready = check(needs or Needs(), dest, env)
+        ready = _ready_to_compile(needs, dest, env, why_not)
         env = {**env, **ready.env}
         more |= {"compiled": pip.from_source, "toolchain": ready.found}
         job.log("; ".join(f"{name}: {what}" for name, what in ready.found.items()))
@@ -74,7 +81,11 @@ def build_pip_worker(
     install_pip(environment, pip, tools, env)
     _copy_packages(recipe, pip, environment, tools)
     more |= {"installed": environment.versions(tools), "environment": env}
-    _check(recipe, environment, tools)
+    if untried:
+        job.emit("worker_build_untried", f"{variant.id} is built, but not tried: {untried}.", worker=variant.id)
+        more |= {"untried": untried}
+    else:
+        _check(recipe, environment, tools, prebuilt="prebuilt" in more)
     return _binary(recipe, variant, environment, {"system": "pip", "requirements": pip.requirements, **more})
 
 
@@ -86,15 +97,45 @@ def check_pip_build(
     env: Mapping[str, str] | None = None,
     needs: Needs | None = None,
     torch_backend: str | None = None,
+    devices: Sequence[Device] = (),
+    untried: str | None = None,
 ) -> None:
     """See whether `build_pip_worker`, given the same, could begin; what a backend's ``check_build`` does.
+
+    Whether an index really has what it may have is not asked here: a build finds out before it compiles anything.
 
     :raises RbeeError: ``BUILD_FAILED``: what is to be compiled lacks something to compile it with.
     """
     pip = merged_pip(recipe, variant)
-    if recipe.build.system == "pip" and pip.from_source and not pip.wheels:
+    if recipe.build.system != "pip" or not pip.from_source or pip.wheels:
+        return
+    if Config()["offline"] or not pip.offered(devices):
         own = recipe.backend.get(variant.feature)
         check(needs or Needs(), dest, {**(own.env if own else {}), **(env or {})})
+
+
+def _prebuilt(
+    environment: Environment, pip: MergedPip, devices: Sequence[Device], tools: Tools, env: Mapping[str, str]
+) -> tuple[dict[str, Any], str]:
+    """Take the engine prebuilt, which leaves nothing to compile: where it came from; else nothing, and why not."""
+    try:
+        taken = take_prebuilt(environment, pip, devices, tools, env)
+    except NotPrebuiltError as error:
+        engine = ", ".join(pip.from_source)
+        tools.job.emit("worker_build_compiled", f"{engine} is compiled: {error.message}.", reason=error.message)
+        return {}, error.message
+    pip.from_source = []
+    return taken, ""
+
+
+def _ready_to_compile(needs: Needs | None, dest: Path, env: Mapping[str, str], why_not: str) -> Ready:
+    """`preflight.check`, whose error also tells why nothing prebuilt was taken."""
+    try:
+        return check(needs or Needs(), dest, env)
+    except RbeeError as error:
+        if why_not:
+            error.message += f"\nNor was it found prebuilt: {why_not}."
+        raise
 
 
 def _binary(
@@ -136,18 +177,6 @@ def _torch_backend(pip: MergedPip, auto: str | None, job: Job) -> str | None:
             "Install it: pip install uv. Or set PIP_FIND_LINKS to a folder that has the wheel of PyTorch.",
         )
     return backend
-
-
-def _take_wheels(environment: Environment, pip: MergedPip, place: str, tools: Tools, env: Mapping[str, str]) -> bool:
-    """Install prebuilt wheels of what else is compiled, from the place that the person named; whether all are there."""
-    try:
-        install_wheels(environment, pip.compiled()[1], tools, place, env)
-    except RbeeError as error:
-        if error.code is not ErrorCode.BUILD_FAILED:
-            raise
-        tools.job.log(f"Nothing in {place} fits this machine (RBEE_ENGINE_WHEELS): compiling.")
-        return False
-    return True
 
 
 def install_pip(environment: Environment, pip: MergedPip, tools: Tools, env: Mapping[str, str]) -> None:
@@ -193,12 +222,17 @@ def _copy_packages(recipe: WorkerRecipe, pip: MergedPip, environment: Environmen
         ) from None
 
 
-def _check(recipe: WorkerRecipe, environment: Environment, tools: Tools) -> None:
+def _check(recipe: WorkerRecipe, environment: Environment, tools: Tools, *, prebuilt: bool) -> None:
     """Run the recipe's own check, so that what is registered is known to start."""
     if recipe.run is None or recipe.run.check is None:
         return
     argv = fill(recipe.run.check, {"python": environment.python, "prefix": environment.folder})
-    tools.run(argv, "start the worker's own check")
+    try:
+        tools.run(argv, "start the worker's own check")
+    except RbeeError as error:
+        if prebuilt and error.code is ErrorCode.BUILD_FAILED:
+            error.hint += "\nThe engine came prebuilt. To have it compiled here: RBEE_ENGINE_WHEELS=off"
+        raise
 
 
 def folder_size(folder: Path) -> int:

@@ -3,16 +3,22 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 from urllib.parse import unquote, urlsplit
 
 from ..config import Config
-from ..contracts.recipe import PipBuild, WorkerRecipe, WorkerVariant
+from ..contracts.recipe import PipBuild, PrebuiltIndex, WorkerRecipe, WorkerVariant
+from .properties import lacking
 
 if TYPE_CHECKING:
     from packaging.requirements import Requirement
+
+    from ..contracts import Device
+
+#: What the setting ``engine_wheels`` says where nothing prebuilt is to be taken.
+OFF = "off"
 
 
 class MergedPip(PipBuild):
@@ -25,9 +31,22 @@ class MergedPip(PipBuild):
 
     @property
     def wheels(self) -> str | None:
-        """An index, or a folder, where prebuilt wheels of what else is compiled here are looked for first."""
+        """The person's own place of prebuilt wheels of what else is compiled here: an index, or a folder."""
         place: str | None = Config()["engine_wheels"] if self.from_source else None
-        return place
+        return None if place == OFF else place
+
+    def offered(self, devices: Sequence[Device]) -> list[PrebuiltIndex]:
+        """The publisher's indexes whose wheels run on all of these devices, the best first.
+
+        None where the person named a place, or wants it compiled (``RBEE_ENGINE_WHEELS=off``).
+        """
+        if not self.from_source or not devices or Config()["engine_wheels"]:
+            return []
+        return [
+            offer
+            for offer in self.prebuilt
+            if not any(lacking(offer.requires, device, known=True) for device in devices)
+        ]
 
     def compiled(self) -> tuple[list[str], list[str]]:
         """The requirements without those that are compiled here, and those.
@@ -56,6 +75,7 @@ def merged_pip(recipe: WorkerRecipe, variant: WorkerVariant) -> MergedPip:
         include_self=own.include_self or shared.include_self,
         include_packages=list(dict.fromkeys([*shared.include_packages, *own.include_packages])),
         from_source=list(dict.fromkeys([*shared.from_source, *own.from_source])),
+        prebuilt=[*own.prebuilt, *shared.prebuilt],
         torch_backend=own.torch_backend or shared.torch_backend,
     )
 

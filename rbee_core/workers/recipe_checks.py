@@ -229,6 +229,11 @@ def _check_pip_section(where: str, pip: PipBuild, names: set[str], folder: Path)
     for name in pip.from_source:
         if canonicalize_name(name) not in names:
             problems.append(Problem(f"{where}.from_source", f"names {name!r}, which is none of the requirements"))
+    if pip.prebuilt and len(pip.from_source) != 1:
+        problems.append(Problem(f"{where}.prebuilt", "needs a from_source beside it that names one distribution"))
+    for number, prebuilt in enumerate(pip.prebuilt):
+        for key in prebuilt.model_extra or {}:
+            problems.append(Problem(f"{where}.prebuilt.{number}.{key}", "is not known; allowed: index, requires"))
     return problems
 
 

@@ -69,13 +69,18 @@ def source(folder: Path, *, endless: bool = False) -> Path:
     return folder
 
 
-def wheel(folder: Path) -> Path:
-    """Put a prebuilt ``toy-engine`` into a folder."""
+def wheel(folder: Path, *, flavour: str = "PREBUILT", description: str = "") -> Path:
+    """Put a prebuilt ``toy-engine`` into a folder, which is made if need be.
+
+    :param flavour: what its module says of itself.
+    :param description: its description, as an index would show it.
+    """
+    folder.mkdir(parents=True, exist_ok=True)
     path = folder / "toy_engine-1.0-py3-none-any.whl"
     info = "toy_engine-1.0.dist-info/"
     with zipfile.ZipFile(path, "w") as archive:
-        archive.writestr("toy_engine.py", "ENV = {'PREBUILT': True}")
-        archive.writestr(info + "METADATA", "Metadata-Version: 2.1\nName: toy-engine\nVersion: 1.0\n")
+        archive.writestr("toy_engine.py", f"ENV = {{{flavour!r}: True}}")
+        archive.writestr(info + "METADATA", f"Metadata-Version: 2.1\nName: toy-engine\nVersion: 1.0\n\n{description}\n")
         archive.writestr(info + "WHEEL", "Wheel-Version: 1.0\nRoot-Is-Purelib: true\nTag: py3-none-any\n")
         archive.writestr(info + "RECORD", "")
     return path

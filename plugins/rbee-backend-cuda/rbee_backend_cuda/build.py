@@ -13,6 +13,7 @@ from rbee_core.errors import ErrorCode, RbeeError
 from rbee_core.jobs import Job
 from rbee_core.workers import Needs, ToolkitSpec, build_pip_worker, merged_pip
 
+from .driver_api import has_driver
 from .found import Version
 from .pytorch import build_for
 
@@ -87,7 +88,17 @@ def how(recipe: WorkerRecipe, variant: WorkerVariant, devices: Sequence[Device])
         "env": compile_env(capabilities),
         "needs": needs(capabilities, usable),
         "torch_backend": backend,
+        # Who names architectures wants them compiled.
+        "devices": [] if _named(os.environ) else usable,
+        "untried": _untried(),
     }
+
+
+def _untried() -> str | None:
+    """Why a worker for a machine that is only said to be this one cannot be tried here."""
+    if not os.environ.get("RBEE_FORCE_CUDA", "").strip() or has_driver():
+        return None
+    return "it is for the GPU that RBEE_FORCE_CUDA tells of, and there is no NVIDIA driver here"
 
 
 def _need(usable: list[Device], devices: Sequence[Device]) -> list[Device]:

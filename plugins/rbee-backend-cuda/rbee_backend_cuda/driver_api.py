@@ -66,6 +66,15 @@ def visible(root: Path) -> list[str]:
     return found
 
 
+def has_driver(root: Path = Path("/")) -> bool:
+    """Whether the driver's library is here, which all that is compiled with CUDA needs to be loaded."""
+    try:
+        _load(root)
+    except NoAnswerError:
+        return False
+    return True
+
+
 def _start(root: Path) -> Any:
     cuda = _load(root)
     code = cuda.cuInit(0)

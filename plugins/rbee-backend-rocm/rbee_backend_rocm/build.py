@@ -74,6 +74,8 @@ def how(recipe: WorkerRecipe, variant: WorkerVariant, devices: Sequence[Device])
         "env": compile_env(targets, installed(Host()), os.environ),
         "needs": needs(),
         "torch_backend": TORCH_BACKEND,
+        # Who names targets wants them compiled.
+        "devices": [] if os.environ.get(_TARGETS) else [device for device in devices if device.problem is None],
     }
 
 
