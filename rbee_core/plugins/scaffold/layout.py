@@ -42,7 +42,7 @@ _SUMMARIES = {
 }
 _ENVIRONMENT = {"vendor": "{upper}_FOLDER", "backend": "{upper}_ROOT"}
 _NEEDS = {"worker": ("rbee-worker-kit",), "command": ("typer>=0.26",)}
-_TEST_NEEDS = {"worker": ("rbee-backend-cpu", "rbee-vendor-file", "openai>=2")}
+_TEST_NEEDS = {"worker": ("rbee-backend-cpu", "rbee-vendor-file"), "command": ("rbee-vendor-file",)}
 
 
 def files(naming: Naming, author: Author, licence: str, licence_text: str) -> dict[str, str]:
