@@ -17,6 +17,15 @@ from .driver_api import has_driver
 from .found import Version
 from .pytorch import build_for
 
+
+def _library(name: str, suffix: str = ".so") -> tuple[str, ...]:
+    """Where a library of the toolkit's lies, by the name that linkers look for: one with a number behind does not do.
+
+    The compiler's own settings name ``lib64`` or ``targets``, and not ``lib``.
+    """
+    return (*(f"{folder}/lib{name}{suffix}" for folder in ("lib64", "lib/*", "targets/*/lib")), f"lib/x64/{name}.lib")
+
+
 #: NVIDIA's toolkit, as its installers, its packages, Debian and Arch lay it out.
 TOOLKIT = ToolkitSpec(
     name="CUDA",
@@ -28,13 +37,9 @@ TOOLKIT = ToolkitSpec(
     files={
         ("include/cuda_runtime.h", "targets/*/include/cuda_runtime.h"): "the runtime's headers (cuda_runtime.h)",
         ("include/cublas_v2.h", "targets/*/include/cublas_v2.h"): "cuBLAS's headers (cublas_v2.h)",
-        (
-            "lib64/libcublas.so*",
-            "lib/libcublas.so*",
-            "lib/*/libcublas.so*",
-            "targets/*/lib/libcublas.so*",
-            "lib/x64/cublas.lib",
-        ): ("the library cuBLAS (libcublas)"),
+        _library("cudart"): "the runtime's library to link with (libcudart.so)",
+        _library("cudart_static", ".a"): "the runtime's static library (libcudart_static.a)",
+        _library("cublas"): "the library cuBLAS to link with (libcublas.so)",
         (
             *("lib64/stubs/libcuda.so", "lib/stubs/libcuda.so", "targets/*/lib/stubs/libcuda.so", "lib/x64/cuda.lib"),
             *("lib/*/stubs/libcuda.so", "/usr/lib/*/libcuda.so", "/usr/lib64/libcuda.so", "/usr/lib/libcuda.so"),

@@ -56,12 +56,13 @@ def toolkit(root: Path, version: str, codes: str = "sm_86 sm_89 sm_90", *, cubla
         f'*) echo "Cuda compilation tools, release {version}, V{version}.99" ;;\nesac\n'
     )
     nvcc.chmod(0o755)
-    for name in ("include/cuda_runtime.h", "lib64/stubs/libcuda.so", "include/crt/host_config.h"):
+    runtime = ("include/cuda_runtime.h", "include/crt/host_config.h", "lib64/libcudart.so", "lib64/libcudart_static.a")
+    for name in (*runtime, "lib64/stubs/libcuda.so"):
         (root / name).parent.mkdir(parents=True, exist_ok=True)
         (root / name).touch()
     if cublas:
         (root / "include/cublas_v2.h").touch()
-        (root / "lib64/libcublas.so.12").touch()
+        (root / "lib64/libcublas.so").touch()
     return {"CUDA_PATH": str(root)}
 
 
@@ -108,12 +109,25 @@ def test_a_toolkit_that_cannot_do_it_is_told_before_the_build(rbee: RbeeHome, tm
     error = json.loads(done.stderr)["error"]
     assert error["code"] == "BUILD_FAILED"
     for words in (
-        "lacks cuBLAS's headers (cublas_v2.h), the library cuBLAS",
+        "lacks cuBLAS's headers (cublas_v2.h), the library cuBLAS to link with (libcublas.so)",
         "too new for the driver, which runs CUDA 12.8 at most",
         "does not compile for sm_61: CUDA 12.x is the last that does",
     ):
         assert words in error["message"]
     assert "sm_89:" not in error["message"]
+
+
+def test_a_toolkit_that_only_runs_what_is_compiled_is_told_apart(rbee: RbeeHome, tmp_path: Path) -> None:
+    """As NVIDIA's packages for Python lay it out: everything in ``lib``, and libraries without the names to link by."""
+    folder = worker(tmp_path / "toy", "toy-engine==1.0", 'from_source = ["toy-engine"]')
+    env = toolkit(tmp_path / "cuda", "12.4")
+    (tmp_path / "cuda/lib64").rename(tmp_path / "cuda/lib")
+    (tmp_path / "cuda/lib/libcublas.so").rename(tmp_path / "cuda/lib/libcublas.so.12")
+    done = build(rbee, folder, {**env, **forced("rtx4090")})
+    message = json.loads(done.stderr)["error"]["message"]
+    for words in ("(libcudart.so)", "(libcudart_static.a)", "(libcublas.so)"):
+        assert words in message
+    assert "libcuda.so)" not in message
 
 
 @pytest.mark.parametrize(
