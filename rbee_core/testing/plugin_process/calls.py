@@ -20,6 +20,17 @@ from .watch import Watch
 TICK = 0.05
 
 
+def installed(kind: str, name: str, dist: str) -> PluginRecord:
+    """The plugin of a distribution, given by its normalised name.
+
+    :raises LookupError: there is none.
+    """
+    found = [record for record in scan() if record.key == (kind, name, dist)]
+    if not found:
+        raise LookupError(f"no distribution {dist} with an entry point {name!r} in rbee.{kind}s is installed")
+    return found[0]
+
+
 class Calls:
     """One plugin, and what can be asked of it."""
 
@@ -34,11 +45,7 @@ class Calls:
 
     def load(self) -> dict[str, Any]:
         """Import and register it, as rbee does."""
-        found = [record for record in scan() if record.key == self._key]
-        if not found:
-            kind, name, dist = self._key
-            raise LookupError(f"no distribution {dist} with an entry point {name!r} in rbee.{kind}s is installed")
-        self._record = found[0]
+        self._record = installed(*self._key)
         before = set(sys.modules)
         self._hooks = self._instance()
         new = sorted(name for name in set(sys.modules) - before if name.partition(".")[0] != "rbee_core")

@@ -1,8 +1,9 @@
 """The process itself: ``python -m rbee_core.testing.plugin_process.guest KIND NAME DIST STDOUT``.
 
-Each line of its standard input is a question, ``{"do": …}`` with the name of a method of `calls.Calls` and its
-arguments; each is answered with one line, but ``{"do": "cancel"}`` with none. Hooks run in the main thread, as they do
-in rbee. Standard output leads into the file STDOUT, so that whatever a plugin prints is found there.
+Each line of its standard input is a question, ``{"do": …}`` with the name of a method of `calls.Calls`, or of
+`command_calls.CommandCalls`, and its arguments; each is answered with one line, but ``{"do": "cancel"}`` with none.
+Hooks run in the main thread, as they do in rbee. Standard output leads into the file STDOUT, so that whatever a plugin
+prints is found there.
 """
 
 from __future__ import annotations
@@ -28,10 +29,16 @@ def main(kind: str, name: str, dist: str, stdout: str) -> None:
     _lead(os.devnull, os.O_RDONLY, 0)
     _lead(stdout, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 1)
     sys.stdout = open(1, "w", buffering=1, encoding="utf-8", closefd=False)  # noqa: SIM115
-    from .calls import Calls
-
     waiting: queue.SimpleQueue[dict[str, Any]] = queue.SimpleQueue()
-    calls = Calls(Watch(), kind, name, dist)
+    calls: Any
+    if kind == "command":
+        from .command_calls import CommandCalls
+
+        calls = CommandCalls(Watch(), kind, name, dist)
+    else:
+        from .calls import Calls
+
+        calls = Calls(Watch(), kind, name, dist)
     threading.Thread(target=_read, args=(questions, waiting, calls), daemon=True).start()
     before = state()
 
