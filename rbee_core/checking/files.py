@@ -21,7 +21,8 @@ _NAMED = 5
 
 def check_files(installed: Installed) -> Iterator[Finding]:
     """Files that are gone, and files that are not what was installed."""
-    again = "Install it again: pip install --force-reinstall --no-deps NAME"
+    name = next(iter(installed.texts("Name")), "NAME")
+    again = f"Install it again: pip install --force-reinstall --no-deps {name}"
     if gone := list(missing(installed)):
         yield finding("file-missing", f"installed, but gone: {_listed(gone)}", again)
     if other := list(changed(installed)):
@@ -58,7 +59,7 @@ def check_requirements(installed: Installed) -> Iterator[Finding]:
             yield finding("dependency", f"requires {requirement}, which is not installed", hint)
             continue
         if not requirement.specifier.contains(version, prereleases=True):
-            hint = "Install a version that fits: pip install NAME brings it."
+            hint = f"Install one that will do: pip install {str(requirement)!r}"
             yield finding("requirement", f"requires {requirement}, but {version} is installed", hint)
 
 

@@ -14,6 +14,8 @@ import pytest
 from rbee_core.testing.cli import RbeeHome
 from rbee_core.testing.dists import BACKEND, VENDOR, PluginFolder, make_dist
 
+from .bad_plugins import COMMAND, RECIPE
+
 Rows = Callable[..., dict[str, Any]]
 
 REFUSAL = "from rbee_core import RbeeError; raise RbeeError('BACKEND_UNAVAILABLE', 'No driver.')"
@@ -45,13 +47,12 @@ def test_every_kind_is_checked_for_what_it_has_to_be(rbee: RbeeHome, folder: Plu
     folder.add("backend", "absent", BACKEND.replace("return [", f"{REFUSAL}\n        return ["))
     folder.add("backend", "crashes", BACKEND.replace("return [", "import os; os.abort()\n        return ["))
     folder.add("backend", "odd", BACKEND.replace('backend="{name}"', 'backend="other"'))
-    folder.add("command", "tool", "import typer\napp = typer.Typer()", attribute="app")
+    folder.add("command", "tool", COMMAND, attribute="app")
     folder.add("command", "notool", "app = 5", attribute="app")
-    worker = '[worker]\nid = "{}"\n'
     for name, files in {
         "no-recipe": {},
-        "good-recipe": {"worker.toml": worker.format("good-recipe")},
-        "other-recipe": {"worker.toml": worker.format("another")},
+        "good-recipe": {"worker.toml": RECIPE.replace("{name}", "good-recipe")},
+        "other-recipe": {"worker.toml": RECIPE.replace("{name}", "another")},
         "bad-recipe": {"worker.toml": "["},
     }.items():
         package = name.replace("-", "_")
@@ -76,7 +77,7 @@ def test_every_kind_is_checked_for_what_it_has_to_be(rbee: RbeeHome, folder: Plu
         "other-recipe": "its worker.toml describes 'another', its entry point is called 'other-recipe'",
     }
     assert {name: results[name]["reason"] for name in expected} == expected
-    assert results["bad-recipe"]["reason"].startswith("its worker.toml cannot be read")
+    assert results["bad-recipe"]["reason"].startswith("its worker.toml cannot be used: is not TOML")
     listed = rows()
     for name, reason in expected.items():
         assert listed[name]["status"] == ("active" if reason is None else "error")
