@@ -112,6 +112,14 @@ class BackendContract(PluginContract):
             assert answer["left"] == [], f"build_worker wrote {answer['left']}"
         assert "detect_hardware" in hooks
 
+    def test_a_cancelled_build_is_not_begun(self, process: PluginProcess) -> None:
+        """``build_worker`` ends with ``CANCELLED``, unless such a recipe is none of its own (``None``)."""
+        if "build_worker" in loaded(process)["hooks"]:
+            answer = process.ask("build", dest=str(process.folder / "cancelled"), cancelled=True)
+            code = answer.get("error", {}).get("code")
+            assert answer.get("result") == "None" or code == "CANCELLED", f"a cancelled build ended with {answer}"
+            assert answer["calls"] == [], f"a cancelled build called {', '.join(answer['calls'][:5])}"
+
 
 def _is_answer(found: Answer) -> None:
     assert "ended" not in found, found["ended"]

@@ -38,7 +38,7 @@ IMPORT = "importing_it_is_cheap"
 PRINTED, STATE = "nothing_is_printed_to_standard_output", "the_process_is_left_as_it_was"
 ANSWER, DEVICES = "it_gives_devices_or_a_reason", "devices_are_what_a_plan_can_rely_on"
 SENT, TOGETHER = "detection_sends_nothing", "two_at_the_same_time"
-BUILD = "a_build_system_it_does_not_know_is_left_to_others"
+BUILD, CANCELLED = "a_build_system_it_does_not_know_is_left_to_others", "a_cancelled_build_is_not_begun"
 LIST, NONE = "        return [device(one) for one in BEADS]", "        return None"
 
 
@@ -70,6 +70,8 @@ BAD: dict[str, tuple[str, str, str]] = {
     "BuildsAnything": (BUILD, NONE, "        return str(dest)"),
     "RaisesForIt": (BUILD, NONE, "        raise RbeeError(ErrorCode.BUILD_FAILED, 'unknown', 'use pip')"),
     "LeavesFiles": (BUILD, NONE, "        (dest / 'log').write_text('x')"),
+    "BuildsOn": (CANCELLED, NONE, "        return None if recipe.build.system != 'pip' else str(dest)"),
+    "FailsOtherwise": (CANCELLED, NONE, "        assert recipe.build.system != 'pip'"),
     "Heavy": (IMPORT, "BEADS = ", "import psutil\nBEADS = "),
 }  # fmt: skip
 TESTS = """

@@ -112,18 +112,19 @@ class Calls:
             os.environ["PATH"] = before
         return {"found": found}
 
-    def build(self, dest: str) -> dict[str, Any]:
-        """What comes of a recipe whose build system nobody knows."""
+    def build(self, dest: str, cancelled: bool = False) -> dict[str, Any]:
+        """What comes of a recipe whose build system nobody knows; or of one of system ``pip``, cancelled beforehand."""
         given = {"id": "contract", "name": "Contract", "version": "1", "description": "", "license": "MIT"}
         feature = self._key[1]
         section = {"features": [feature], "default_feature": feature}
         recipe = WorkerRecipe.model_validate({**given, "build": section})
-        recipe.build.__dict__["system"] = "unknown-to-all"  # a recipe of a later rbee
+        if not cancelled:
+            recipe.build.__dict__["system"] = "unknown-to-all"  # a recipe of a later rbee
         Path(dest).mkdir(parents=True)
         variant = recipe.variants()[0]
-        result = self._hooks.build_worker(
-            recipe=recipe, variant=variant, dest=Path(dest), job=self._new_job({}), devices=[]
-        )
+        job = self._new_job({}, "at once" if cancelled else "")
+        with self._watch.calls(forbid=True) as self.seen:
+            result = self._hooks.build_worker(recipe=recipe, variant=variant, dest=Path(dest), job=job, devices=[])
         return {"result": repr(result), "left": sorted(path.name for path in Path(dest).rglob("*"))}
 
     def cancel(self) -> None:
