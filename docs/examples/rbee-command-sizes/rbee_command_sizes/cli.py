@@ -25,6 +25,7 @@ app = typer.Typer()
 
 @app.command()
 def sizes(
+    models: Annotated[list[str] | None, typer.Argument(metavar="[MODEL]…", help="All, when none is named.")] = None,
     by: Annotated[
         Order, typer.Option(help="What comes first: the largest, the first name, the longest idle.")
     ] = Order.SIZE,
@@ -39,13 +40,15 @@ def sizes(
 
     from .usage import measure
 
-    models = [model for model in measure(Rbee().catalog.list()) if model.idle_days >= idle]
-    models.sort(key=_KEYS[by])
+    rbee = Rbee()
+    wanted = {rbee.require(model).id for model in models or ()}  # an RbeeError becomes a message and exit status 1
+    found = [one for one in measure(rbee.catalog.list()) if one.idle_days >= idle and one.id in (wanted or {one.id})]
+    found.sort(key=_KEYS[by])
     if as_json:
-        rows = [model.as_json() for model in models]
-        typer.echo(json.dumps({"models": rows, "total": sum(model.alone for model in models)}, indent=2))
-    elif models:
-        _print_table(models)
+        rows = [one.as_json() for one in found]
+        typer.echo(json.dumps({"models": rows, "total": sum(one.alone for one in found)}, indent=2))
+    elif found:
+        _print_table(found)
     else:
         typer.echo("There is no such model in the catalog.", err=True)  # not data: the table is empty
 

@@ -37,6 +37,11 @@ def test_what_two_models_share_is_freed_with_neither(models: list[str], rbee: Rb
     }
 
 
+def test_one_is_named_by_its_id(models: list[str], rbee: RbeeHome) -> None:
+    (row,) = json.loads(rbee("sizes", models[1], "--json").stdout)["models"]
+    assert row["id"] == models[1]
+
+
 def test_people_get_a_table(models: list[str], rbee: RbeeHome) -> None:
     lines = rbee("sizes", "--by", "name").stdout.splitlines()
     assert lines[0].split() == ["model", "size", "only", "here", "idle"]

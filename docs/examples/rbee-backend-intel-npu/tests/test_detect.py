@@ -9,7 +9,7 @@ from rbee_core import RbeeError
 from rbee_core.probing import Host
 from rbee_core.testing.trees import unpack
 
-from rbee_backend_npu.detect import detect
+from rbee_backend_intel_npu.detect import detect
 
 LUNAR_LAKE = (Path(__file__).parent / "machines/lunar-lake.tree").read_text()
 UNUSED = "==> /sys/bus/pci/devices/0000:00:0b.0/uevent <==\nPCI_CLASS=120000\nPCI_ID=8086:7D1D\n"
@@ -23,7 +23,7 @@ def host(root: Path, tree: str, system: str = "linux", *, allowed: bool = True) 
 
 def test_an_npu_is_a_device(tmp_path: Path) -> None:
     (device,) = detect(host(tmp_path, LUNAR_LAKE))
-    assert (device.id, device.backend, device.architecture) == ("GPU-0", "npu", "npu-4000")
+    assert (device.id, device.backend, device.architecture) == ("GPU-0", "intel-npu", "npu-4000")
     assert device.name == "Intel NPU of Lunar Lake"
     assert (device.memory_total, device.memory_free) == (32505856 << 10, 24117248 << 10)
     assert (device.unified_memory, device.problem) == (True, None)

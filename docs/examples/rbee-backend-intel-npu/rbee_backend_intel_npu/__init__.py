@@ -36,7 +36,7 @@ class Backend:
         job: Job,
         devices: list[Device],
     ) -> WorkerBinary | None:
-        """Build a worker of system ``pip``, with what its recipe names under ``[backend.npu]``."""
+        """Build a worker of system ``pip``, with what its recipe names under ``[backend.intel-npu]``."""
         from rbee_core.workers import build_pip_worker
 
         from .build import check_devices

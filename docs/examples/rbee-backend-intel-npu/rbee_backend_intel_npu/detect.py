@@ -54,7 +54,7 @@ def _device(host: Host, number: int, folder: Path) -> Device:
     return Device.model_validate(
         {
             "id": f"GPU-{number}",
-            "backend": "npu",
+            "backend": "intel-npu",
             "name": f"Intel NPU of {processor}",
             "memoryTotal": total,
             "memoryFree": free,

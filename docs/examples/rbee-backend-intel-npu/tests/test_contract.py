@@ -15,10 +15,10 @@ class TestNpu(BackendContract):
     @pytest.fixture(scope="class")
     @classmethod
     def plugin(cls) -> str:
-        return "rbee-backend-npu"
+        return "rbee-backend-intel-npu"
 
     @pytest.fixture(scope="class", params=[LUNAR_LAKE, ""], ids=["with", "without"])
     @classmethod
     def machine(cls, request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> BackendMachine:
         root = unpack(request.param, tmp_path_factory.mktemp("machine"))
-        return BackendMachine("npu", env={"RBEE_NPU_ROOT": str(root)}, devices=1 if request.param else 0)
+        return BackendMachine("intel-npu", env={"RBEE_NPU_ROOT": str(root)}, devices=1 if request.param else 0)

@@ -24,13 +24,13 @@ version = "1.0"
 
 [build]
 system = "pip"
-features = ["npu"]
-default_feature = "npu"
+features = ["intel-npu"]
+default_feature = "intel-npu"
 
 [build.pip]
 requirements = []
 
-[backend.npu]
+[backend.intel-npu]
 env = { ECHO_DEVICE = "NPU" }
 
 [run]
@@ -56,22 +56,20 @@ def npu(rbee: RbeeHome, tmp_path: Path) -> Path:
 
 def test_it_is_listed_beside_the_others(npu: Path, rbee: RbeeHome) -> None:
     hardware = json.loads(rbee("hardware", "--json").stdout)
-    assert {"name": "npu", "available": True, "reason": None} in hardware["backends"]
+    assert {"name": "intel-npu", "available": True, "reason": None} in hardware["backends"]
     assert "Intel NPU of Lunar Lake" in [device["name"] for device in hardware["devices"]]
 
 
 def test_a_worker_is_built_for_it(npu: Path, rbee: RbeeHome) -> None:
-    done = rbee("workers", "build", "echo-npu", "--json")
+    done = rbee("workers", "build", "echo-intel-npu", "--json")
     assert done.returncode == 0, done.stderr
     built = json.loads(done.stdout)
-    assert (built["workerType"], built["provenance"]["environment"]) == (
-        "npu",
-        {"ECHO_DEVICE": "NPU"},
-    )
+    assert built["workerType"] == "intel-npu"
+    assert built["provenance"]["environment"] == {"ECHO_DEVICE": "NPU"}
 
 
 def test_nothing_is_built_for_one_that_cannot_be_used(npu: Path, rbee: RbeeHome) -> None:
     (npu / LIBRARY).unlink()
-    done = rbee("workers", "build", "echo-npu", "--json")
+    done = rbee("workers", "build", "echo-intel-npu", "--json")
     assert done.returncode == 1
     assert "linux-npu-driver" in done.stderr

@@ -1,0 +1,37 @@
+"""The example plugins, as a stranger's: built, installed from the wheel, and put through their own tests."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+
+from support.markdown import ROOT
+from support.stranger import Environment
+
+#: The speech worker's tests are of its own: they build it.
+EXAMPLES = sorted(path.parent for path in (ROOT / "docs/examples").glob("rbee-[!w]*-*/pyproject.toml"))
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(300)
+@pytest.mark.parametrize("folder", EXAMPLES, ids=lambda path: path.name)
+def test_an_example_passes_its_own_tests_and_the_check(folder: Path, tmp_path: Path) -> None:
+    environment = Environment.make(tmp_path / "env")
+    environment.install(folder)
+    # `-P`: what is tested is what is installed, not the folder.
+    tests = environment.run("python", "-P", "-m", "pytest", "-q", "-p", "no:cacheprovider", cwd=folder)
+    assert tests.returncode == 0, tests.stdout[-6000:]
+    home = {"RBEE_HOME": str(tmp_path / "home")}
+    checked = environment.run("rbee", "plugins", "check", folder.name, "--strict", "--json", cwd=tmp_path, env=home)
+    assert checked.returncode == 0, checked.stdout + checked.stderr
+    (row,) = json.loads(checked.stdout)["plugins"]
+    assert (row["outcome"], row["findings"]) == ("pass", [])
+
+
+@pytest.mark.parametrize("folder", EXAMPLES, ids=lambda path: path.name)
+def test_an_example_is_a_whole_distribution(folder: Path) -> None:
+    for name in ("README.md", "LICENSE", ".gitignore", ".github/workflows/ci.yml", "tests"):
+        assert (folder / name).exists(), name
+    assert (folder / folder.name.replace("-", "_") / "py.typed").exists()
