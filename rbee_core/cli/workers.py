@@ -28,6 +28,9 @@ def list_workers(path: Paths = None, as_json: Json = False) -> None:
     if as_json:
         output.print_json({"workers": rows})
         return
+    if not rows:
+        output.note("No worker was found. Install one with: pip install rbee-worker-llm")
+        return
     table = output.table("variant", "version", "name", "formats", "source", "can be built")
     for row in rows:
         formats = " ".join(row["capabilities"].get("supportedFormats", []))
@@ -37,8 +40,6 @@ def list_workers(path: Paths = None, as_json: Json = False) -> None:
         if not row["variants"]:
             table.add_row(row["id"], "", "", "", row["source"], f"no: {row['reason']}")
     output.console().print(table)
-    if not rows:
-        output.note("No worker was found. Install one with: pip install rbee-worker-llm")
 
 
 @app.command()
