@@ -77,7 +77,7 @@ SETTINGS = (
     Setting("plugin_allowlist", parse_names, None, "the only distributions whose plugins may load"),
     Setting("strict_plugins", parse_bool, False, "a plugin's failure is raised, not recorded (for authors and CI)"),
     Setting("workers_path", parse_path_list, [], "folders to look for workers in"),
-    Setting("engine_wheels", str, None, "an index, or a folder, of prebuilt engines, to compile none that is there"),
+    Setting("engine_wheels", str, None, "an index, or a folder, of prebuilt engines; off: compile always"),
     Setting("connections", parse_count, 16, "connections a download may use at once; not set: to 32 where that pays"),
     Setting("max_rate", parse_size, None, "most bytes per second a download may take"),
     Setting("stall_timeout", parse_positive, 30.0, "seconds without a byte before a connection is given up"),

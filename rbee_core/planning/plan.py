@@ -240,7 +240,7 @@ def _to_build(workers: Workers, chosen: Candidate | None) -> list[str]:
 
     pip, how = merged_pip(chosen.recipe, variant), ""
     if pip.wheels or pip.offered(chosen.devices):
-        how = ", from a prebuilt engine if there is one that fits; else it is compiled on this machine"
+        how = ", from a prebuilt engine if one is found, else compiled on this machine"
     elif pip.from_source:
         how = ", and is compiled on this machine"
     return [f"{chosen.variant} has to be built first{how}."]
