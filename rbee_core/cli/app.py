@@ -52,6 +52,8 @@ class LazyGroup(TyperGroup):
             return _as_command(import_module(f"{__package__}.{module}").app, cmd_name, line)
         dist = self._plugin_commands(ctx).get(cmd_name)
         if dist is None:
+            if not (self._listing or ctx.resilient_parsing):
+                _say_if_gone(cmd_name)
             return None
         if self._listing or ctx.resilient_parsing:  # a Tab runs nobody's code
             return TyperCommand(cmd_name, help=f"(from {dist})", callback=lambda: None)
@@ -91,6 +93,16 @@ class LazyGroup(TyperGroup):
                 raise
             records = scan()  # a Tab does not tell of malformed settings
         return {record.name: record.dist for record in records if record.kind == "command"}
+
+
+def _say_if_gone(name: str) -> None:
+    """A command that a plugin brought which is gone is no typing error.
+
+    :raises RbeeError: it is on record.
+    """
+    from ..plugins import missing
+
+    missing.say_if_recorded(output.config(), "command", name)
 
 
 def _as_command(app: Any, name: str, line: str) -> Any:

@@ -117,6 +117,26 @@ def installable(incomplete: str) -> Iterator[tuple[str, str]]:
 
 
 @_quietly
+def uninstallable(incomplete: str) -> Iterator[tuple[str, str]]:
+    """What is installed, and what is on record and gone."""
+    from ..plugins.installing.record import InstallRecord
+
+    yield from _names(_records())
+    here = {record.dist for record in _records()}
+    for entry in InstallRecord(output.config()).entries():
+        if entry.name and entry.name not in here:
+            yield entry.name, f"{entry.version}, on record"
+
+
+@_quietly
+def recorded_environments(incomplete: str) -> Iterator[tuple[str, str]]:
+    """Environments that something is on record for, but this one."""
+    from ..plugins.installing.record import InstallRecord
+
+    yield from ((prefix, f"{count} on record") for prefix, count in InstallRecord(output.config()).others().items())
+
+
+@_quietly
 def routed_names(incomplete: str) -> Iterator[tuple[str, str]]:
     """Names of plugins, for which a distribution can be preferred."""
     yield from {record.name: record.kind for record in _records()}.items()

@@ -70,7 +70,7 @@ class PluginManager:
         """
         declared = [r for r in self.records() if r.kind == "vendor" and r.name.lower() == ref.scheme]
         if not declared:
-            raise missing.no_vendor(ref)
+            raise missing.with_record(missing.no_vendor(ref), self.config, "vendor", ref.scheme)
         enabled = [record for record in declared if record.status != "disabled"]
         if not enabled:
             raise missing.turned_off(f"'{ref.scheme}:'", ErrorCode.NO_VENDOR, declared)
@@ -150,7 +150,7 @@ class PluginManager:
         """
         declared = [r for r in self.records() if r.kind == kind and r.name.lower() == name.lower()]
         if not declared:
-            raise missing.no_plugin(kind, name)
+            raise missing.with_record(missing.no_plugin(kind, name), self.config, kind, name)
         enabled = [record for record in declared if record.status != "disabled"]
         if not enabled:
             raise missing.turned_off(f"the {kind} '{name}'", missing.no_plugin(kind, name).code, declared)

@@ -10,6 +10,7 @@ from .first_party import DISTRIBUTIONS
 from .records import PluginRecord
 
 if TYPE_CHECKING:
+    from ..config import Config
     from ..refs import ModelRef
 
 #: First-party distributions by what they bring. Only for naming what to install: routing never reads this.
@@ -108,6 +109,26 @@ def no_plugin(kind: str, name: str) -> RbeeError:
             "`rbee plugins list` shows what is installed.",
         )
     return RbeeError(code, f"No plugin for the {kind} '{name}'.", f"{_SEARCH}-{kind}-{name}")
+
+
+def with_record(error: RbeeError, config: Config, kind: str, name: str) -> RbeeError:
+    """The same, with the command that brings the plugin back if it was installed and is gone."""
+    from .installing.record import brings
+
+    if (dist := brings(config, kind, name)) is None:
+        return error
+    hint = f"{dist} was installed here and is gone, as after an upgrade. To bring it back: rbee plugins sync"
+    return RbeeError(error.code, error.message, hint)
+
+
+def say_if_recorded(config: Config, kind: str, name: str) -> None:
+    """Tell of a plugin that was installed and is gone.
+
+    :raises RbeeError: there is one.
+    """
+    unknown = no_plugin(kind, name)
+    if (error := with_record(unknown, config, kind, name)) is not unknown:
+        raise error
 
 
 def shown(ref: ModelRef) -> str:

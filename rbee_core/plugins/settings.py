@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from ..errors import UsageError
-from .files import locked, read_json, write_json
+from .files import Kept
 from .records import PluginRecord, normalise
 
 if TYPE_CHECKING:
@@ -30,56 +30,21 @@ class PluginSettings:
     """Reads and writes the choices. A second copy of them is kept, so that a damaged file loses none."""
 
     def __init__(self, config: Config, on_problem: Callable[[str], None] | None = None) -> None:
-        self._on_problem = on_problem
-        self.path = config.config_dir / "plugins.json"
-        self.backup = self.path.with_name("plugins.json.bak")
+        self._file = Kept(config.config_dir / "plugins.json", _parse, _render, on_problem)
 
     def read(self) -> Choices:
         """The choices in force.
 
-        A damaged file is never taken for "nothing is off": its copy counts, and without one this is an error.
-
         :raises UsageError: neither the file nor its copy can be read.
         """
-        try:
-            return _parse(read_json(self.path))
-        except (ValueError, OSError) as error:
-            try:
-                if self.backup.is_file():
-                    choices = _parse(read_json(self.backup))
-                    if self._on_problem is not None:
-                        self._on_problem(f"{self.path} cannot be read ({error}); its copy is used.")
-                    return choices
-            except (ValueError, OSError):
-                pass
-            raise UsageError(
-                f"{self.path} cannot be read: {error}", "Mend that file, or remove it to start with no choices."
-            ) from None
+        return self._file.read()
 
     def change(self, edit: Callable[[Choices], None]) -> Choices:
         """Apply ``edit`` to the choices under a lock and write them.
 
         :raises UsageError: the file cannot be read, or the config folder not be written.
         """
-        try:
-            with locked(self.path):
-                choices = self.read()
-                edit(choices)
-                data = {"version": 1, "disabled": sorted(choices.disabled), "preferences": choices.preferences}
-                self._keep_damaged()
-                write_json(self.path, data)
-                write_json(self.backup, data)
-        except OSError as error:
-            raise UsageError(
-                f"{self.path} cannot be written: {error.strerror or error}", "RBEE_HOME sets another place."
-            ) from None
-        return choices
-
-    def _keep_damaged(self) -> None:
-        try:
-            _parse(read_json(self.path))
-        except (ValueError, OSError):
-            self.path.replace(self.path.with_name("plugins.json.damaged"))
+        return self._file.change(edit)
 
 
 def disable(settings: PluginSettings, records: list[PluginRecord], name: str) -> list[PluginRecord]:
@@ -200,3 +165,7 @@ def _parse(data: dict[str, Any]) -> Choices:
     ):
         raise ValueError('"preferences" is not kind → name → distribution')
     return Choices(list(disabled), {kind: dict(table) for kind, table in preferences.items()})
+
+
+def _render(choices: Choices) -> dict[str, Any]:
+    return {"version": 1, "disabled": sorted(choices.disabled), "preferences": choices.preferences}

@@ -105,16 +105,19 @@ SWAP = """
 import sys, tempfile
 from pathlib import Path
 from rbee_core.errors import RbeeError
-from rbee_core.plugins.installing import prepare as install
+from rbee_core.config import Config
+from rbee_core.plugins.installing.perform import perform
+from rbee_core.plugins.installing.prepare import prepare
+from rbee_core.plugins.installing.record import InstallRecord
 from rbee_core.plugins.installing.environment import Environment, installer
 from rbee_core.plugins.installing.names import wanted
 from rbee_core.plugins.installing.plan import Installer
 with tempfile.TemporaryDirectory() as folder:
     tool = Installer(installer(Environment.here()), Path(folder), offline=True)
-    ready = install.prepare(wanted([sys.argv[1]]), tool, allow_source=False)
+    ready = prepare(wanted([sys.argv[1]]), tool, allow_source=False)
     Path(sys.argv[2]).replace(sys.argv[3])
     try:
-        install.install(ready)
+        perform(ready, InstallRecord(Config()))
     except RbeeError as error:
         print("refused", error.code)
 """
@@ -210,10 +213,3 @@ def test_an_index_is_asked_for_the_wheel_and_for_attestations(uv_place: Place) -
     assert (done.returncode, done.stdout) == (0, "rbee-vendor-toy==1.0\n"), done.stderr
     assert "the index has some" in done.stderr
     assert file["url"] in done.stderr
-
-
-def test_the_environment_of_another_tool_is_left_to_it(uv_place: Place) -> None:
-    (uv_place.path / "uv-receipt.toml").write_text('[tool]\nrequirements = [{ name = "env" }, { name = "before" }]\n')
-    done = uv_place.rbee("install", "ollama", "--yes")
-    assert done.returncode == 1
-    assert "uv tool install env --with before --with rbee-vendor-ollama" in done.stderr

@@ -9,7 +9,9 @@ from pathlib import Path
 import pytest
 
 from rbee_core.errors import RbeeError, UsageError
+from rbee_core.plugins.installing.addresses import without_secrets
 from rbee_core.plugins.installing.environment import Environment
+from rbee_core.plugins.installing.keepers import Keeper
 from rbee_core.plugins.installing.names import wanted
 from rbee_core.plugins.installing.trust import read_wheel
 
@@ -61,6 +63,9 @@ def test_a_requirements_file_lists_names_and_cannot_lead_elsewhere(tmp_path: Pat
         "rbee-vendor-ollama==1.0",
         "toy>=2",
     ]
+    digests = [character * 64 for character in "ab"]
+    file.write_text(f"toy==1  --hash=sha256:{digests[0]} --hash=sha256:{digests[1]} # two\n")
+    assert [(one.requirement, one.sha256s) for one in wanted([], [file])] == [("toy==1", frozenset(digests))]
     for option in ("--index-url https://example.invalid", "-r more.txt", "toy --hash=sha256:00", "toy \\"):
         file.write_text(f"{option}\n")
         with pytest.raises(UsageError, match="line 1"):
@@ -77,8 +82,6 @@ def _made(path: Path, files: dict[str, str]) -> Environment:
 @pytest.mark.parametrize(
     ("files", "said"),
     [
-        ({"pipx_metadata.json": "{}"}, "pipx inject rbee-core rbee-vendor-x"),
-        ({"uv-receipt.toml": "broken ["}, "uv tool install rbee-core --with rbee-vendor-x"),
         (
             {"lib/EXTERNALLY-MANAGED": "[externally-managed]\nError=Use apt.\n To be clear.\n\n Long story.\n"},
             "PEP 668): Use apt. To be clear.",
@@ -90,6 +93,74 @@ def test_environments_that_others_look_after_are_explained(files: dict[str, str]
     with pytest.raises(RbeeError) as caught:
         _made(tmp_path / "rbee-core", files).refuse_if_not_ours(["rbee-vendor-x"])
     assert said in f"{caught.value.message} {caught.value.hint}"
+
+
+def test_what_uvx_made_for_one_run_is_explained(tmp_path: Path) -> None:
+    with pytest.raises(RbeeError, match="uv's cache") as caught:
+        _made(tmp_path / "archive-v0" / "x1y2", {}).refuse_if_not_ours(["rbee-vendor-x"])
+    assert caught.value.hint.endswith("uv tool install rbee-core --with rbee-vendor-x")
+
+
+RECEIPT = """
+[tool]
+requirements = [
+    { name = "rbee-core" },
+    { name = "one", specifier = ">=1" },
+    { name = "two", extras = ["a", "b"] },
+    { name = "three", git = "https://git.example/x" },
+]
+"""
+
+
+@pytest.mark.parametrize(
+    ("files", "tool", "keeping", "dropping"),
+    [
+        (
+            {"uv-receipt.toml": RECEIPT},
+            "uv tool",
+            "uv tool install rbee-core --with 'one>=1' --with 'two[a,b]' --with git+https://git.example/x --with new",
+            "uv tool install rbee-core --with 'two[a,b]' --with git+https://git.example/x",
+        ),
+        (
+            {"uv-receipt.toml": "broken ["},
+            "uv tool",
+            "uv tool install rbee-core --with new",
+            "uv tool install rbee-core",
+        ),
+        (
+            {"pipx_metadata.json": '{"injected_packages": {"One": {"package_or_url": "one==1"}}}'},
+            "pipx",
+            "pipx inject rbee-core new",
+            "pipx uninject rbee-core one",
+        ),
+        ({"pipx_metadata.json": "[]"}, "pipx", "pipx inject rbee-core new", "pipx uninject rbee-core one"),
+    ],
+)
+def test_what_has_a_tool_keep_a_plugin_or_drop_it(
+    files: dict[str, str], tool: str, keeping: str, dropping: str, tmp_path: Path
+) -> None:
+    made = _made(tmp_path / "rbee-core", files)
+    made.refuse_if_not_ours(["new"])
+    keeper = Keeper.of(made.prefix)
+    assert keeper is not None
+    assert (keeper.tool, keeper.keeping(["new"]), keeper.dropping(["ONE"])) == (tool, keeping, dropping)
+    assert keeper.lists("one") == ("one" in str(files).lower())
+
+
+@pytest.mark.parametrize(
+    ("text", "kept"),
+    [
+        (
+            "toy @ git+https://token@h.example/x@v1#subdirectory=a&egg=b&z=1",
+            "toy @ git+https://h.example/x@v1#subdirectory=a&egg=b",
+        ),
+        ("git+ssh://git@h.example/x", "git+ssh://git@h.example/x"),
+        ("https://me:secret@h.example/a-1.whl?signature=secret", "https://h.example/a-1.whl"),
+        ("toy[extra]==1", "toy[extra]==1"),
+    ],
+)
+def test_what_lets_one_in_is_not_written_down(text: str, kept: str) -> None:
+    assert without_secrets(text) == kept
 
 
 def test_an_environment_of_its_own_is_not_the_systems(tmp_path: Path) -> None:

@@ -7,7 +7,6 @@ import shlex
 import shutil
 import sys
 import sysconfig
-import tomllib
 from collections.abc import Iterable
 from dataclasses import dataclass
 from importlib.util import find_spec
@@ -48,45 +47,27 @@ class Environment:
         return any(line.partition("=")[0].strip() == "uv" for line in lines)
 
     def refuse_if_not_ours(self, wanted: Iterable[str]) -> None:
-        """Explain an environment that another tool looks after, with the command of that tool.
+        """Explain an environment into which nothing can be installed so that it stays, and what to do instead.
+
+        One of ``uv tool`` or ``pipx`` is not refused: see :class:`.keepers.Keeper`.
 
         :param wanted: the requirements, for the command.
-        :raises RbeeError: ``PLUGIN_ERROR``: ``pipx``, ``uv tool``, ``uvx`` or the system keeps it.
+        :raises RbeeError: ``PLUGIN_ERROR``: ``uvx`` made it for one run, or the system keeps it.
         """
-        asked = list(wanted)
-        if (receipt := self.prefix / "uv-receipt.toml").is_file():
-            raise _kept_by("uv tool, which keeps a list of what belongs into it", _uv_tool(self.prefix, receipt, asked))
-        if (self.prefix / "pipx_metadata.json").is_file():
-            command = ["pipx", "inject", self.prefix.name, *asked]
-            raise _kept_by("pipx, which keeps a list of what belongs into it", command)
+        withs = shlex.join(word for one in wanted for word in ("--with", one))
         if any(part in _EPHEMERAL for part in self.prefix.parts):
-            command = ["uv", "tool", "install", "rbee-core", *(word for one in asked for word in ("--with", one))]
-            raise _kept_by("uv's cache, and what is added there is lost", command)
+            raise RbeeError(
+                ErrorCode.PLUGIN_ERROR,
+                "This rbee runs in an environment of uv's cache, and what is added there is lost.",
+                f"Nothing was changed. Install rbee to stay: uv tool install rbee-core {withs}".rstrip(),
+            )
         if self.prefix == self.base and (marker := self.stdlib / "EXTERNALLY-MANAGED").is_file():
             raise RbeeError(
                 ErrorCode.PLUGIN_ERROR,
                 f"This Python is looked after by the system, not by pip (PEP 668): {_system_says(marker)}",
                 "Nothing was changed. Install rbee into an environment of its own: uv tool install rbee-core "
-                f"{shlex.join(word for one in asked for word in ('--with', one))}",
+                f"{withs}".rstrip(),
             )
-
-
-def _kept_by(keeper: str, command: list[str]) -> RbeeError:
-    return RbeeError(
-        ErrorCode.PLUGIN_ERROR,
-        f"This rbee runs in an environment of {keeper}.",
-        f"Nothing was changed. Let it add the plugin, so that it stays after an upgrade: {shlex.join(command)}",
-    )
-
-
-def _uv_tool(prefix: Path, receipt: Path, asked: list[str]) -> list[str]:
-    """``uv tool install APP --with …``: what it was installed with before has to be named again, or it goes."""
-    try:
-        listed = tomllib.loads(receipt.read_text(encoding="utf-8"))["tool"]["requirements"]
-        before = [f"{one['name']}{one.get('specifier', '')}" for one in listed if one["name"] != prefix.name]
-    except (OSError, ValueError, KeyError, TypeError, RecursionError):
-        before = []
-    return ["uv", "tool", "install", prefix.name, *(word for one in [*before, *asked] for word in ("--with", one))]
 
 
 def _system_says(marker: Path) -> str:

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import re
+import sys
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from urllib.parse import unquote, urlsplit
 from urllib.request import url2pathname
@@ -21,7 +22,8 @@ from ..records import normalise
 _ARCHIVES = (".tar.gz", ".zip", ".tar.bz2", ".tgz")
 #: Bytes that a requirements file may have.
 _MOST = 1 << 20
-_SOURCE = re.compile(r"(?:[A-Za-z0-9._-]+(?:\[[^\]]*\])?\s*@\s*)?(?P<url>(?:git|hg|svn|bzr)\+\S+)")
+_SOURCE = re.compile(r"(?:(?P<name>[A-Za-z0-9._-]+)(?:\[[^\]]*\])?\s*@\s*)?(?P<url>(?:git|hg|svn|bzr)\+\S+)")
+_HASHES = re.compile(r"(?P<requirement>.*?)(?P<hashes>(?:\s+--hash=sha256:[0-9a-f]{64})+)")
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,7 +32,8 @@ class Wanted:
 
     ``given`` is what the person wrote; ``requirement`` what an installer is told (PEP 508, or a source's place);
     ``name`` the normalised distribution, empty where only a build would tell; ``url`` the one wheel that is meant,
-    where one is; ``source`` whether it has to be built, which runs its code.
+    where one is; ``source`` whether it has to be built, which runs its code; ``sha256s`` the digests of which the wheel
+    must have one, where a requirements file says so.
     """
 
     given: str
@@ -38,6 +41,7 @@ class Wanted:
     name: str = ""
     url: str = ""
     source: bool = False
+    sha256s: frozenset[str] = frozenset()
 
     @property
     def trusted(self) -> bool:
@@ -52,7 +56,10 @@ def wanted(names: Iterable[str], files: Iterable[Path] = ()) -> list[Wanted]:
     """
     found: dict[str, Wanted] = {}
     for text in [*names, *(line for file in files for line in _lines(file))]:
-        one = _understand(text.strip())
+        hashed = _HASHES.fullmatch(text.strip())
+        one = _understand((hashed["requirement"] if hashed else text).strip())
+        if hashed:
+            one = replace(one, sha256s=frozenset(re.findall(r"[0-9a-f]{64}", hashed["hashes"])))
         if one.name == "rbee-core":
             raise UsageError("rbee-core is rbee itself.", "Upgrade it the way that it was installed.")
         key = one.name or one.requirement
@@ -68,7 +75,8 @@ def _understand(text: str) -> Wanted:
     if not text or text.startswith("-") or not text.isprintable():
         raise _no_name(text)
     if source := _SOURCE.fullmatch(text):
-        return Wanted(text, source["url"] if text.startswith(source["url"]) else text, source=True)
+        name = normalise(source["name"] or "")
+        return Wanted(text, source["url"] if text.startswith(source["url"]) else text, name, source=True)
     if text.startswith(("https://", "http://")):
         return _from_url(text, text)
     path = Path(text).expanduser()
@@ -82,7 +90,7 @@ def _understand(text: str) -> Wanted:
         one = _from_url(text, requirement.url)
         if one.name and one.name != normalise(requirement.name):
             raise UsageError(f"{redact(text)!r}: that address is of {one.name}, not of {requirement.name}.")
-        return one
+        return replace(one, name=normalise(requirement.name))
     requirement.name = short_name(requirement.name) or requirement.name
     return Wanted(text, str(requirement), normalise(requirement.name))
 
@@ -128,9 +136,13 @@ def wheel_file(url: str) -> str:
 
 
 def _lines(file: Path) -> Iterable[str]:
-    """The requirements in a file: one a line, ``#`` before a comment; no options, which could lead elsewhere."""
+    """The requirements in a file (``-`` is standard input): one a line, ``#`` before a comment.
+
+    Digests may follow (``--hash=sha256:…``), as `rbee plugins export --hashes` writes them; no other option, as those
+    could lead elsewhere.
+    """
     try:
-        with file.open("rb") as stream:
+        with sys.stdin.buffer if str(file) == "-" else file.open("rb") as stream:
             text = stream.read(_MOST + 1).decode("utf-8-sig")
     except (OSError, UnicodeDecodeError) as error:
         raise UsageError(f"{file} cannot be read: {getattr(error, 'strerror', None) or error}") from None
@@ -138,9 +150,10 @@ def _lines(file: Path) -> Iterable[str]:
         raise UsageError(f"{file} is longer than a list of plugins can be.")
     for number, written in enumerate(text.splitlines(), 1):
         line = re.split(r"(?:^|\s)#", written, maxsplit=1)[0].strip()
-        if line.startswith("-") or line.endswith("\\") or " --" in line:
+        named = found["requirement"] if (found := _HASHES.fullmatch(line)) else line
+        if line.startswith("-") or line.endswith("\\") or " --" in named:
             raise UsageError(
-                f"{file}, line {number}: only requirements are understood here, no options.",
+                f"{file}, line {number}: only requirements are understood here, no options but --hash=sha256:….",
                 "Settings of the index belong into the configuration of pip or uv.",
             )
         if line:

@@ -81,6 +81,14 @@ class Installer:
         exact = ["--no-deps", "--only-binary", ":all:", locked]
         return self._uv_install(*exact) if self.uv else self._pip_install("--require-hashes", *exact)
 
+    def locked_environment(self, plan: Sequence[Planned]) -> dict[str, str]:
+        """What holds another tool's call of pip or uv to exactly these wheels: their versions, and their digests."""
+        # pip takes no digest of an address from a list of constraints: there the address itself has to carry it.
+        pip = self._file("constraints-pip.txt", [one.locked for one in plan if not one.direct])[2:]
+        uv = self._file("constraints-uv.txt", [one.locked for one in plan])[2:]
+        offline = {"PIP_NO_INDEX": "1", "UV_NO_INDEX": "1"} if self.offline else {}
+        return {"PIP_CONSTRAINT": pip, "UV_CONSTRAINT": uv, "PIP_ONLY_BINARY": ":all:", "UV_NO_BUILD": "1", **offline}
+
     def build(self, sources: Sequence[Wanted]) -> list[str]:
         """The command that builds and installs sources, which runs their code."""
         places = [one.requirement for one in sources]

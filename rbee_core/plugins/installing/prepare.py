@@ -1,11 +1,9 @@
-"""Installing plugins: resolve, show, then install the very files that were shown. Nothing is executed before that."""
+"""Before installing: resolve what is wanted, and read what it is. Nothing is executed, nothing is changed."""
 
 from __future__ import annotations
 
 import hashlib
 import shutil
-import subprocess
-import sys
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -16,9 +14,9 @@ from packaging.version import Version
 
 from ...errors import ErrorCode, RbeeError
 from ...jobs import Job, JobOptions
-from ...refs.model_ref import redact
 from ...transfer.http import HttpClient
-from ..records import PluginRecord, normalise, scan
+from ..records import normalise
+from .addresses import without_secrets
 from .names import Wanted, wheel_file
 from .plan import Installer, Planned
 from .trust import WheelFacts, read_wheel
@@ -32,14 +30,17 @@ _JSON = "application/vnd.pypi.simple.v1+json"
 class Prepared:
     """What is about to be installed.
 
-    ``plan`` is every wheel that would come, ``facts`` what those are that nobody vouches for, ``sources`` what would
-    be built, which runs its code.
+    ``wanted`` is what was asked for, ``plan`` every wheel that would come, ``facts`` what those are that nobody vouches
+    for, ``sources`` what would be built, which runs its code. ``known`` is what a person agreed to at another time:
+    digests of wheels, and repositories at one commit.
     """
 
     installer: Installer
+    wanted: list[Wanted]
     plan: list[Planned] = field(default_factory=list)
     facts: list[WheelFacts] = field(default_factory=list)
     sources: list[Wanted] = field(default_factory=list)
+    known: frozenset[str] = frozenset()
 
     @property
     def nothing(self) -> bool:
@@ -47,32 +48,37 @@ class Prepared:
         return not self.plan and not self.sources
 
     @property
-    def strange(self) -> bool:
-        """Whether something in it is not first-party, so that a person has to agree."""
-        return bool(self.facts or self.sources)
-
-    def commands(self) -> list[list[str]]:
-        """The commands that install it."""
-        made = [self.installer.install(self.plan)] if self.plan else []
-        return [*made, *([self.installer.build(self.sources)] if self.sources else [])]
+    def strangers(self) -> list[str]:
+        """What is in it that is not first-party and that nobody agreed to yet, as messages name it."""
+        wheels = [f"{one.name} {one.version}" for one in self.facts if one.sha256 not in self.known]
+        return wheels + [without_secrets(one.given) for one in self.sources if one.requirement not in self.known]
 
 
 def prepare(
-    wanted: Sequence[Wanted], installer: Installer, *, upgrade: bool = False, pre: bool = False, allow_source: bool
+    wanted: Sequence[Wanted],
+    installer: Installer,
+    *,
+    upgrade: bool = False,
+    pre: bool = False,
+    allow_source: bool,
+    known: frozenset[str] = frozenset(),
 ) -> Prepared:
     """Resolve what is wanted and read what it is; the environment stays as it is.
 
     :param allow_source: whether sources may be built later.
-    :raises RbeeError: ``PLUGIN_ERROR``: a source is not allowed, it cannot be had, or it is not what it should be.
+    :param known: digests of wheels, and repositories at one commit, that a person agreed to before.
+    :raises RbeeError: ``PLUGIN_ERROR``: a source is not allowed, it cannot be had, or it is not what it should be;
+        ``CHECKSUM_MISMATCH``: a wheel is not the one that the index lists, or not one that was asked for.
     """
     sources = [one for one in wanted if one.source]
     if sources and not allow_source:
         raise RbeeError(
             ErrorCode.PLUGIN_ERROR,
-            f"{redact(sources[0].given)!r} is source: building it runs its code before anything can be known of it.",
+            f"{without_secrets(sources[0].given)!r} is source: building it runs its code before anything can be known "
+            "of it.",
             "Nothing was done. Install a wheel of it, or give --allow-source if you trust it.",
         )
-    prepared = Prepared(installer, sources=sources)
+    prepared = Prepared(installer, list(wanted), sources=sources, known=known)
     files = [one for one in wanted if not one.source]
     if not files:
         return prepared
@@ -89,31 +95,19 @@ def prepare(
     for planned in plan:
         one = asked.get(normalise(planned.name))
         if one is None or one.trusted:
-            known = planned.sha256 or _fetch(planned.url, installer.folder / wheel_file(planned.url), job)
-            prepared.plan.append(replace(planned, sha256=known))
-            continue
-        seen, facts = _look(planned, installer.folder, job)
-        prepared.plan.append(seen)
-        prepared.facts.append(facts)
-    return prepared
-
-
-def install(prepared: Prepared) -> list[PluginRecord]:
-    """Install it; the installer's output goes to standard error.
-
-    :returns: the plugins that came.
-    :raises RbeeError: ``PLUGIN_ERROR``: the installer refused, as it does when a file is not the one that was shown.
-    """
-    before = {(record.key, record.version) for record in scan()}
-    for command in prepared.commands():
-        status = subprocess.run(command, stdin=subprocess.DEVNULL, stdout=sys.stderr.fileno(), check=False).returncode
-        if status != 0:
+            digest = planned.sha256 or _fetch(planned.url, installer.folder / wheel_file(planned.url), job)
+            seen = replace(planned, sha256=digest)
+        else:
+            seen, facts = _look(planned, installer.folder, job)
+            prepared.facts.append(facts)
+        if one is not None and one.sha256s and seen.sha256 not in one.sha256s:
             raise RbeeError(
-                ErrorCode.PLUGIN_ERROR,
-                "The installation failed; what the installer said stands above.",
-                "`rbee plugins list` shows what is installed. Try again when the cause is gone.",
+                ErrorCode.CHECKSUM_MISMATCH,
+                f"The wheel of {seen.name} {seen.version} has sha256 {seen.sha256}, which is none of those asked for.",
+                "Nothing was installed. Another system may take another wheel; else somebody changed it.",
             )
-    return [record for record in scan() if (record.key, record.version) not in before]
+        prepared.plan.append(seen)
+    return prepared
 
 
 def _look(planned: Planned, folder: Path, job: Job) -> tuple[Planned, WheelFacts]:
