@@ -2,15 +2,12 @@
 
 from __future__ import annotations
 
-import subprocess
-import sys
-import xml.etree.ElementTree as ET
 from collections.abc import Callable, Mapping
 from pathlib import Path
 
 import pytest
 
-from rbee_core.testing.cli import clean_env
+from support.inner_pytest import inner_pytest
 
 Failures = Callable[[Path, Mapping[str, str]], tuple[dict[str, set[str]], str]]
 
@@ -27,33 +24,10 @@ def _failures(folder: Path, tests: Mapping[str, str]) -> tuple[dict[str, set[str
     :param folder: where the plugins are installed; the tests are written there.
     :param tests: module -> source.
     """
-    for name, source in tests.items():
-        (folder / f"{name}.py").write_text(source, encoding="utf-8")
-    (folder / "pytest.ini").write_text("[pytest]\npython_classes = Test Bad\n", encoding="utf-8")
-    report = folder / "report.xml"
-    options = [
-        "-p",
-        "no:cacheprovider",
-        f"--basetemp={folder / 'tmp'}",
-        "-p",
-        "no:xdist",
-        "-p",
-        "no:rerunfailures",
-        f"--junitxml={report}",
-    ]
-    done = subprocess.run(
-        [sys.executable, "-m", "pytest", "-q", "-c", str(folder / "pytest.ini"), *options, *[f"{n}.py" for n in tests]],
-        cwd=folder,
-        env={**clean_env(), "PYTHONPATH": str(folder)},
-        capture_output=True,
-        text=True,
-        timeout=400,
-        check=False,
-    )
-    assert report.is_file(), done.stdout + done.stderr
+    run = inner_pytest(folder, tests, ini="python_classes = Test Bad")
     found: dict[str, set[str]] = {}
-    for case in ET.parse(report).iter("testcase"):
-        failed = found.setdefault(case.attrib["classname"].rpartition(".")[2].removeprefix("Bad"), set())
-        if case.find("failure") is not None or case.find("error") is not None:
-            failed.add(case.attrib["name"].removeprefix("test_"))
-    return found, done.stdout
+    for case in run.cases:
+        failed = found.setdefault(case.owner.removeprefix("Bad"), set())
+        if case.failed:
+            failed.add(case.name.removeprefix("test_"))
+    return found, run.output

@@ -124,8 +124,8 @@ class ProxyHandler(BaseHTTPRequestHandler):
         table = CHANGED if fault.changed else CORRUPT if fault.corrupt else None
         left = min((n for n in (fault.cut_after, fault.stall_after) if n is not None), default=None)
         while piece := answer.read(_PIECE if left is None else min(_PIECE, left)):
+            passed.sent += len(piece)  # before: whoever has the bytes may look at once
             self.wfile.write(piece.translate(table) if table else piece)
-            passed.sent += len(piece)
             if left is not None:
                 left -= len(piece)
             if fault.rate:

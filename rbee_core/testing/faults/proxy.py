@@ -14,7 +14,8 @@ from .handler import ElsewhereHandler, ProxyHandler
 
 @dataclass(slots=True)
 class Passed:
-    """One request that came by; header names are in lower case. ``sent`` counts the body's bytes that went out.
+    """One request that came by; header names are in lower case. ``sent`` counts the body's bytes that went out, or
+    are about to.
 
     ``size`` is that of the file that the answer is of, as far as it says.
     """
