@@ -114,6 +114,8 @@ def _check_ours(naming: Naming, commands: Collection[str]) -> None:
     if kind == "command" and name in commands:
         raise UsageError(f"`rbee {name}` is a command of rbee itself, and those come first.", _OTHER)
     owner = next((one.dist for one in DISTRIBUTIONS if one.kind == kind and name in one.names), None)
+    if kind == "command" and f"rbee-{name}" in FIRST_PARTY:
+        owner = f"rbee-{name}"
     if owner is not None:
         raise UsageError(
             f"'{name}' is {MEANS[kind]} of {owner}, which is first-party: two would be a conflict.",
