@@ -20,8 +20,10 @@ _LESS = "Give it less: a smaller --context, fewer --parallel, --kv-type q8_0, or
 _FREE = "Stop what else uses it (rbee ps, nvidia-smi), or give the worker less: --context, --parallel, --kv-type q8_0."
 _PORT = "Choose another --port, or leave it out: a free one is taken."
 _BROKEN = "Check the file: rbee models verify ID; get it again: rbee models download REF --force"
-_BUILD = "Build it again for this machine: rbee workers build ID --force"
+BUILD_AGAIN = "Build it again for this machine: rbee workers build ID --force"
 _DRIVER = "Update the GPU's driver, or run on another device: --backend cpu"
+_NO_DRIVER = "Install NVIDIA's driver, give the container the GPU (--gpus all), or run on another device: --backend cpu"
+_NO_ROCM = "Install ROCm, of the version that it was built with, or run on another device: --backend cpu"
 
 
 def _cause(what: str, advice: str, *patterns: str) -> tuple[re.Pattern[str], Cause]:
@@ -53,12 +55,18 @@ _KNOWN = (
     ),
     _cause(
         "it was not built for this GPU",
-        _BUILD,
+        BUILD_AGAIN,
         r"no kernel image is available|hipErrorNoBinaryForGpu|invalid device function|no compatible devices? found",
+    ),
+    _cause("there is no NVIDIA driver here", _NO_DRIVER, r"libcuda\.so[.\d]*: cannot open|nvcuda\.dll"),
+    _cause(
+        "ROCm, or a library of it, is missing here",
+        _NO_ROCM,
+        r"lib(amdhip64|hsa-runtime64|hipblas|rocblas|rocsolver)\S*: cannot open",
     ),
     _cause(
         "a library it needs is missing",
-        _BUILD,
+        BUILD_AGAIN,
         r"cannot open shared object file|error while loading shared libraries|DLL load failed|image not found",
         r"library not loaded|ModuleNotFoundError",
     ),
@@ -87,7 +95,7 @@ _ORDERLY = re.compile(r"stopping: |no request for [\d.]+ s")
 #: How a process ended, where its log says nothing.
 _SIGNALS = {
     "SIGKILL": Cause("it was killed, as the system does when memory runs out", _LESS),
-    "SIGILL": Cause("it uses instructions that this processor lacks", _BUILD),
+    "SIGILL": Cause("it uses instructions that this processor lacks", BUILD_AGAIN),
 }
 
 #: Lines of a log in which a cause is looked for: a traceback may follow what tells it.

@@ -17,6 +17,7 @@ from ..config import Config
 from ..contracts.recipe import WorkerRecipe, WorkerVariant
 from ..contracts.worker import WorkerBinary
 from ..errors import ErrorCode, RbeeError
+from .causes import BUILD_AGAIN, find_cause
 from .environment import Environment, Tools, create_environment, find_uv, install
 from .machine import detected_machine
 from .pip_options import MergedPip, merged_pip, torch_at_hand
@@ -230,9 +231,20 @@ def _check(recipe: WorkerRecipe, environment: Environment, tools: Tools, *, preb
     try:
         tools.run(argv, "start the worker's own check")
     except RbeeError as error:
-        if prebuilt and error.code is ErrorCode.BUILD_FAILED:
-            error.hint += "\nThe engine came prebuilt. To have it compiled here: RBEE_ENGINE_WHEELS=off"
+        if error.code is ErrorCode.BUILD_FAILED:
+            _explain(error, prebuilt=prebuilt)
         raise
+
+
+def _explain(error: RbeeError, *, prebuilt: bool) -> None:
+    """Add to a failed check's error the cause, where its last lines give it away, and what helps."""
+    cause = find_cause(error.message.splitlines())
+    if cause is not None:
+        error.message += f"\nThe cause: {cause.what}."
+    if cause is not None and cause.advice != BUILD_AGAIN:
+        error.hint = f"{cause.advice}\n{error.hint}"
+    if prebuilt:
+        error.hint += "\nThe engine came prebuilt. To have it compiled here: RBEE_ENGINE_WHEELS=off"
 
 
 def folder_size(folder: Path) -> int:

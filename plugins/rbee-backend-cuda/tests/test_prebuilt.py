@@ -15,6 +15,7 @@ from rbee_core.testing.cli import RbeeHome
 from rbee_core.testing.servers.web import WebServer
 from support.sources import source, wheel
 
+from .conftest import Driver
 from .test_build import forced, toolkit, worker
 
 #: Two indexes: one for drivers newer than any here, one for the RTX 4090 of the tests.
@@ -160,3 +161,19 @@ def test_a_worker_for_a_machine_without_its_driver_is_built_and_not_tried(
     assert done.returncode == 0, done.stderr
     assert "is built, but not tried: it is for the GPU that RBEE_FORCE_CUDA tells of" in done.stderr
     assert "there is no NVIDIA driver here" in built(rbee)[0]["untried"]
+
+
+def test_a_check_that_fails_tells_why_and_how_to_do_without_what_was_prebuilt(
+    rbee: RbeeHome, tmp_path: Path, indexes: Indexes, driver: Driver
+) -> None:
+    folder = worker(tmp_path / "toy", "toy-engine==1.0", PREBUILT)
+    text = (folder / "worker.toml").read_text()
+    said = "libcuda.so.1: cannot open shared object file: No such file or directory"
+    (folder / "worker.toml").write_text(text.replace("import toy_engine", f"raise ImportError('{said}')"))
+    indexes.offer("cu124", "CUDA 12.4")
+    # The driver's library is there for whoever asks, so that the worker is tried.
+    done = build(rbee, folder, "rtx4090", indexes.env(), LD_LIBRARY_PATH=str(driver.libraries))
+    assert done.returncode == 1
+    for words in (said, "The cause: there is no NVIDIA driver here", "--gpus all", "RBEE_ENGINE_WHEELS=off"):
+        assert words in done.stderr
+    assert json.loads(rbee("workers", "installed", "--json").stdout)["workers"] == []
