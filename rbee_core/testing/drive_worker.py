@@ -33,6 +33,11 @@ class WorkerAnswer:
     headers: Mapping[str, str]
     body: bytes
 
+    @classmethod
+    def of(cls, answer: http.client.HTTPResponse, body: bytes) -> WorkerAnswer:
+        """From its head, and its body that was read."""
+        return cls(answer.status, {name.lower(): value for name, value in answer.getheaders()}, body)
+
     def json(self) -> Any:
         """The body, which is JSON."""
         return json.loads(self.body)
@@ -62,8 +67,7 @@ class Worker:
         :param body: sent as JSON; bytes are sent as they are, ``None`` is none.
         """
         with self.asking(method, path, body, headers) as answer:
-            found = {name.lower(): value for name, value in answer.getheaders()}
-            return WorkerAnswer(answer.status, found, answer.read())
+            return WorkerAnswer.of(answer, answer.read())
 
     @contextmanager
     def asking(

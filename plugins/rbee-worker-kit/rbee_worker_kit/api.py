@@ -12,12 +12,12 @@ from starlette.exceptions import HTTPException
 
 from .browsers import NoForeignPages
 from .contract import WorkerInfo
+from .endpoints import Endpoint
 from .errors import ApiError
 from .intake import check_model, key_check, parse_body, read_body
-from .openapi import ERRORS, answers, body_of, document
+from .openapi import ERRORS, body_of, document
 from .program import Program
 from .relay import Relay
-from .requests import Asked, ChatCompletionRequest, CompletionRequest, EmbeddingRequest
 from .settings import Settings
 from .state import State
 from .version import version
@@ -91,37 +91,37 @@ def create_app(program: Program, settings: Settings, state: State) -> FastAPI:
         check_model(model, settings)
         return Model(id=settings.model_id, created=started)
 
-    def ask_the_model(path: str, shape: type[Asked], task: str, summary: str) -> None:
-        async def endpoint(request: Request) -> Response:
+    def ask_the_model(endpoint: Endpoint) -> None:
+        async def answer(request: Request) -> Response:
             state.asked()
             state.engine()
-            _check_task(task, state)
+            _check_task(endpoint.task, state)
             body = await read_body(request)
-            check_model(parse_body(shape, body).model, settings)
-            return Relay(state, path, body)
+            check_model(parse_body(endpoint.shape, body).model, settings)
+            return Relay(state, endpoint.path, body)
 
-        endpoint.__doc__ = summary
+        answer.__doc__ = endpoint.summary
         app.post(
-            path,
+            endpoint.path,
             dependencies=guard,
-            responses=ERRORS | {200: answers()},
-            openapi_extra={"requestBody": body_of(shape)},
+            responses=ERRORS | {200: endpoint.answers},
+            openapi_extra={"requestBody": body_of(endpoint.shape)},
             response_class=Response,
-            name=path.removeprefix("/v1/"),
+            name=endpoint.path.removeprefix("/v1/"),
             tags=["openai"],
-        )(endpoint)
+        )(answer)
 
-    streams = "Streams server-sent events if asked to."
-    ask_the_model("/v1/completions", CompletionRequest, "completion", f"Continue a text. {streams}")
-    ask_the_model("/v1/chat/completions", ChatCompletionRequest, "completion", f"Answer a chat. {streams}")
-    ask_the_model("/v1/embeddings", EmbeddingRequest, "embedding", "A vector for each text, if the model makes them.")
-    document(app)
+    endpoints = program.endpoints()
+    for endpoint in endpoints:
+        ask_the_model(endpoint)
+    document(app, [endpoint.shape for endpoint in endpoints])
     return app
 
 
 def _check_task(task: str, state: State) -> None:
     if task not in state.tasks:
-        instead = "embeddings" if task == "completion" else "text"
+        words = {"completion": "text", "embedding": "embeddings"}
+        instead = " and ".join(words.get(one, one) for one in sorted(state.tasks)) or "nothing"
         raise ApiError(400, f"The loaded model makes {instead}, not this.", code="unsupported_task")
 
 

@@ -25,7 +25,7 @@ class Serving:
 
     :param address: ``unix://PATH``, or ``http://127.0.0.1:PORT``.
     :param engine: what must not be collected while it serves.
-    :param tasks: of ``completion`` and ``embedding``, those that the model can do.
+    :param tasks: of those that the program's endpoints name (``completion``, ``embedding``), the ones the model can do.
     """
 
     address: str

@@ -17,12 +17,6 @@ from .settings import DRAIN_SECONDS, QUEUE, Settings
 from .state import State
 from .upstream import Upstream, UpstreamError
 
-#: What is asked once before the worker counts as ready, for each task the engine can do.
-_PROBES = {
-    "completion": ("/v1/completions", b'{"prompt":"a","max_tokens":1,"cache_prompt":false}'),
-    "embedding": ("/v1/embeddings", b'{"input":"a"}'),
-}
-
 log = logging.getLogger("rbee_worker_kit")
 
 
@@ -46,7 +40,7 @@ async def serve(program: Program, settings: Settings) -> int:
         server = http_server(program, settings, state)
         serving = asyncio.create_task(server.serve(sockets=[listener]))
         try:
-            return await _live(settings, state, engine, stop)
+            return await _live(program, settings, state, engine, stop)
         finally:
             state.is_stopping = True
             await engine.stop()
@@ -56,9 +50,9 @@ async def serve(program: Program, settings: Settings) -> int:
         await engine.stop()
 
 
-async def _live(settings: Settings, state: State, engine: Engine, stop: asyncio.Event) -> int:
+async def _live(program: Program, settings: Settings, state: State, engine: Engine, stop: asyncio.Event) -> int:
     stopped = asyncio.create_task(stop.wait())
-    starting = asyncio.create_task(_start(settings, state, engine))
+    starting = asyncio.create_task(_start(program, settings, state, engine))
     await asyncio.wait({starting, stopped}, return_when=asyncio.FIRST_COMPLETED)
     if not starting.done():
         log.info("stopping: told so while loading")
@@ -93,13 +87,14 @@ async def _idle(settings: Settings, state: State) -> None:
     log.info("stopping: no request for %g s (--idle-timeout)", settings.idle_timeout)
 
 
-async def _start(settings: Settings, state: State, engine: Engine) -> None:
+async def _start(program: Program, settings: Settings, state: State, engine: Engine) -> None:
     log.info("loading %s", settings.model)
     await engine.loaded()
     upstream = Upstream(engine.address, engine.key, settings.parallel + QUEUE)
-    for task in sorted(engine.tasks):
-        path, question = _PROBES[task]
-        probe = await upstream.post(path, question)
+    for endpoint in program.endpoints():
+        if endpoint.probe is None or endpoint.task not in engine.tasks:
+            continue
+        probe = await upstream.post(endpoint.path, endpoint.probe)
         if await probe.status() != 200:
             raise EngineError(f"The engine loaded the model but cannot answer: {(await probe.body())[:500]!r}")
         await probe.body()

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import Any
 
 from fastapi import FastAPI
 from pydantic import BaseModel
 
 from .errors import ErrorBody
-from .requests import BODIES
 
 #: The refusals, for the document.
 ERRORS: dict[int | str, dict[str, Any]] = {
@@ -20,17 +20,6 @@ ERRORS: dict[int | str, dict[str, Any]] = {
 }
 
 
-def answers() -> dict[str, Any]:
-    """What a completion answers with."""
-    return {
-        "description": "The completion, or with `stream` its events, the last of them `[DONE]`",
-        "content": {
-            "application/json": {"schema": {"type": "object"}},
-            "text/event-stream": {"schema": {"type": "string"}},
-        },
-    }
-
-
 def body_of(shape: type[BaseModel]) -> dict[str, Any]:
     """A request body that the route reads by itself."""
     return {
@@ -39,7 +28,7 @@ def body_of(shape: type[BaseModel]) -> dict[str, Any]:
     }
 
 
-def document(app: FastAPI) -> None:
+def document(app: FastAPI, bodies: Iterable[type[BaseModel]]) -> None:
     """Add to the generated document what is read by hand: the request bodies' schemas, and the bearer key."""
     generate = app.openapi
 
@@ -51,7 +40,7 @@ def document(app: FastAPI) -> None:
                 schemas.pop(name, None)
             for operation in (operation for path in document["paths"].values() for operation in path.values()):
                 operation["responses"].pop("422", None)  # what cannot be read is a 400 here
-            for shape in BODIES:
+            for shape in bodies:
                 schema = shape.model_json_schema(ref_template="#/components/schemas/{model}")
                 schemas |= schema.pop("$defs", {})
                 schemas[shape.__name__] = schema

@@ -5,13 +5,20 @@ from __future__ import annotations
 import json
 import logging
 import sys
-from collections.abc import Callable, Coroutine
+from collections.abc import Callable, Coroutine, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
 if TYPE_CHECKING:
+    from .endpoints import Endpoint
     from .settings import Settings
+
+
+def _language() -> Sequence[Endpoint]:
+    from .endpoints import LANGUAGE
+
+    return LANGUAGE
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,6 +37,8 @@ class Program:
     :param kv_types: how this engine can store the KV cache; the first is the default.
     :param check_settings: looks at the settings before anything is started.
         :raises ValueError: with what is wrong with them.
+    :param endpoints: gives what the engine can be asked; by default OpenAI's API for language models. A function, since
+        the command line has no need of what it imports.
     """
 
     package: str
@@ -41,8 +50,9 @@ class Program:
     model_help: str
     configure: Callable[[Settings], dict[str, Any]]
     check: Callable[[], str]
-    kv_types: tuple[str, ...]
+    kv_types: tuple[str, ...] = ("f16",)
     check_settings: Callable[[Settings], None] = lambda settings: None
+    endpoints: Callable[[], Sequence[Endpoint]] = _language
 
 
 def main(program: Program, argv: list[str]) -> int:

@@ -99,7 +99,3 @@ class EmbeddingRequest(Asked):
 
     input: str | list[str] | list[int] | list[list[int]] = Field(min_length=1)
     encoding_format: Literal["float", "base64"] | None = None
-
-
-#: All bodies there are.
-BODIES: tuple[type[Asked], ...] = (CompletionRequest, ChatCompletionRequest, EmbeddingRequest)

@@ -41,7 +41,7 @@ class LifeContract(Base):
                         beginning = answer.read(1)
                         begun.set()
                         told.wait(30)
-                        answers.append(WorkerAnswer(answer.status, dict(answer.headers), beginning + answer.read()))
+                        answers.append(WorkerAnswer.of(answer, beginning + answer.read()))
                 finally:
                     begun.set()
 
@@ -114,6 +114,7 @@ class LifeContract(Base):
             assert worker.process.wait(90) == 1
             assert str(damaged_model) in worker.log.read_text()
 
+    @needs_a_sound_worker
     def test_a_port_that_is_taken_is_told(self, build: Build, tmp_path: Path) -> None:
         with build.start(tmp_path / "one") as worker, build.start(tmp_path / "two", port=worker.port) as second:
             assert second.process.wait(30) == 1
