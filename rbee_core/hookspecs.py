@@ -128,8 +128,8 @@ def build_worker(
 def check_build(recipe: WorkerRecipe, variant: WorkerVariant, dest: Path, devices: list[Device]) -> None:
     """See whether ``build_worker`` could begin here, without building.
 
-    Called by a plan and before a build, and takes two seconds at most. With it a plan tells what lacks before anything
-    is fetched. Nothing is installed and nothing written.
+    Called by a plan, for a worker that is not built, and takes two seconds at most. With it a plan tells what lacks
+    before anything is fetched. Nothing is installed and nothing written.
 
     :param recipe: the worker's description.
     :param variant: which of its variants; ``variant.feature`` is this backend.
