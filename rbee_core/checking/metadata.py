@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from ..plugins.records import PluginRecord, normalise
+from ..plugins.scaffold import gaps
 from .files import own_folders, requirements
 from .installed import Installed
 from .rules import Finding, finding
@@ -19,10 +20,11 @@ _WANTED = {
 }
 _AUTHORS = ("Author", "Author-email", "Maintainer", "Maintainer-email")
 _TYPED = "Typing :: Typed"
-#: What templates leave, in any header; and addresses that lead nowhere (RFC 2606), where one leads somewhere.
+#: What `rbee plugins new` and other templates leave, in any header; and addresses that lead nowhere (RFC 2606).
 _PLACEHOLDER = re.compile(
     r"\b(?:TODO|FIXME|CHANGE[ _-]?ME|REPLACE[ _-]?ME|FILL[ _-]?IN|XXX+|YOU(?:R[ _-][A-Z]+)?)\b"
     r"|(?i:\byour[ _-](?:name|e?mail|organi[sz]ation)\b|\byou@|<(?:author|name|url|your [a-z ]+)>)"
+    rf"|{re.escape(gaps.HOME)}"
 )
 _NOWHERE = re.compile(r"[@/.]example\.(?:com|org|net)\b|\.(?:example|invalid|test)\b|github\.com/(?:OWNER|YOU|USER)\b")
 
@@ -60,9 +62,7 @@ def _licence(installed: Installed) -> Iterator[Finding]:
             canonicalize_license_expression(text)
         except InvalidLicenseExpression:
             yield finding("no-licence", f"has the licence {text!r}, which is no SPDX expression", hint)
-    places = [installed.location, installed.location / "licenses"]
-    lies = any(re.match(r"(?i)(licen[cs]e|copying|notice)", path.name) for place in places for path in _in(place))
-    if not installed.texts("License-File") and not lies:
+    if not installed.texts("License-File") and not _licence_files(installed):
         yield finding("no-licence", "has no file with its licence's text", hint)
 
 
@@ -100,6 +100,18 @@ def _placeholders(installed: Installed) -> Iterator[Finding]:
                 yield finding("placeholder", f"{header} is still a template's: {text}", "Fill it in in pyproject.toml.")
     if match := re.search(r"\b(?:TODO|FIXME|CHANGE ?ME)\b.*", installed.description):
         yield finding("placeholder", f"the description says: {match[0][:60]}", "Fill it in in the README.")
+    for path in _licence_files(installed):
+        with path.open("rb") as file:
+            if file.read(len(gaps.LICENCE)).decode("utf-8", "replace") == gaps.LICENCE:
+                yield finding(
+                    "placeholder", f"{path.name} has no licence's text yet", "Put the licence's text into it."
+                )
+
+
+def _licence_files(installed: Installed) -> list[Path]:
+    names = r"(?i)(licen[cs]e|copying|notice)"
+    places = [installed.location, installed.location / "licenses"]
+    return [path for place in places for path in _in(place) if re.match(names, path.name) and path.is_file()]
 
 
 def _in(folder: Path) -> list[Path]:

@@ -21,6 +21,8 @@ if TYPE_CHECKING:
 class FileVendor:
     """Brings models that lie on this machine into the catalog."""
 
+    rbee_api = 1
+
     @hookimpl
     def supports_model(self, ref: ModelRef) -> bool:
         """Every path; whether it leads somewhere is seen later."""

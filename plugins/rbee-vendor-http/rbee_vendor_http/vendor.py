@@ -20,6 +20,8 @@ if TYPE_CHECKING:
 class HttpVendor:
     """Fetches a model's file from a web server, verified where the server, or a file beside it, tells a digest."""
 
+    rbee_api = 1
+
     @hookimpl
     def supports_model(self, ref: ModelRef) -> bool:
         """Every URL with a host."""

@@ -24,6 +24,8 @@ if TYPE_CHECKING:
 class HuggingFaceVendor:
     """Fetches models from the Hugging Face Hub, each file verified against the digest that its commit names."""
 
+    rbee_api = 1
+
     @hookimpl
     def supports_model(self, ref: ModelRef) -> bool:
         """Every well-formed ``hf:`` reference."""

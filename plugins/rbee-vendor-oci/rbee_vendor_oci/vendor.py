@@ -21,6 +21,8 @@ if TYPE_CHECKING:
 class OracleVendor:
     """Fetches an object, or all files under a prefix, from Oracle Object Storage."""
 
+    rbee_api = 1
+
     @hookimpl
     def supports_model(self, ref: ModelRef) -> bool:
         """A bucket and a namespace; registries, which share the scheme, are another vendor's."""

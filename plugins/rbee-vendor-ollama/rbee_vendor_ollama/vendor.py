@@ -38,6 +38,8 @@ class _Plan:
 class OllamaVendor:
     """Fetches models from Ollama's registry and those like it, each layer verified against its digest."""
 
+    rbee_api = 1
+
     @hookimpl
     def supports_model(self, ref: ModelRef) -> bool:
         """Every well-formed ``ollama:`` reference."""

@@ -23,6 +23,8 @@ if TYPE_CHECKING:
 class RegistryVendor:
     """Fetches models kept as artifacts in OCI registries, each layer verified against its digest."""
 
+    rbee_api = 1
+
     @hookimpl
     def supports_model(self, ref: ModelRef) -> bool:
         """References to a registry; ``oci://bucket@namespace/…`` is Oracle Object Storage, and another vendor's."""

@@ -25,6 +25,8 @@ if TYPE_CHECKING:
 class S3Vendor:
     """Fetches an object, or all files under a prefix, each pinned to the version that was there when it was shown."""
 
+    rbee_api = 1
+
     @hookimpl
     def supports_model(self, ref: ModelRef) -> bool:
         """Every ``s3://bucket/…``."""
