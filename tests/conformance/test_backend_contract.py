@@ -39,6 +39,8 @@ PRINTED, STATE = "nothing_is_printed_to_standard_output", "the_process_is_left_a
 ANSWER, DEVICES = "it_gives_devices_or_a_reason", "devices_are_what_a_plan_can_rely_on"
 SENT, TOGETHER = "detection_sends_nothing", "two_at_the_same_time"
 BUILD, CANCELLED = "a_build_system_it_does_not_know_is_left_to_others", "a_cancelled_build_is_not_begun"
+#: Of the two recipes that a contract builds, the cancelled one.
+STOPPED = "job.cancelled"
 LIST, NONE = "        return [device(one) for one in BEADS]", "        return None"
 
 
@@ -67,8 +69,8 @@ BAD: dict[str, tuple[str, str, str]] = {
     "Thread": (STATE, *first("import threading; threading.Timer(300, print).start()")),
     "Sends": (SENT, *first("import socket", "socket.socket(type=socket.SOCK_DGRAM).connect(('127.0.0.1', 9))")),
     "MainThreadOnly": (TOGETHER, *first("import signal; signal.signal(signal.SIGUSR1, signal.SIG_DFL)")),
-    "BuildsAnything": (BUILD, NONE, "        return str(dest)"),
-    "RaisesForIt": (BUILD, NONE, "        raise RbeeError(ErrorCode.BUILD_FAILED, 'unknown', 'use pip')"),
+    "BuildsAnything": (BUILD, NONE, f"        return None if {STOPPED} else str(dest)"),
+    "RaisesForIt": (BUILD, NONE, f"        assert {STOPPED}, 'unknown'"),
     "LeavesFiles": (BUILD, NONE, "        (dest / 'log').write_text('x')"),
     "BuildsOn": (CANCELLED, NONE, "        return None if recipe.build.system != 'pip' else str(dest)"),
     "FailsOtherwise": (CANCELLED, NONE, "        assert recipe.build.system != 'pip'"),

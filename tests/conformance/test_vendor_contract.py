@@ -131,9 +131,7 @@ from dataclasses import replace
 
 import pytest
 import test_shelf
-from rbee_core.testing.faults import FaultProxy
-from rbee_core.testing.servers.web import WebServer
-from rbee_core.testing.vendor_contract import VendorContract, VendorModel
+from rbee_core.testing import FileServer, VendorContract, VendorModel
 
 
 class Local(test_shelf.TestShelf):
@@ -161,9 +159,9 @@ class Remote(Local):
     @pytest.fixture(scope="class")
     @classmethod
     def model(cls):
-        with WebServer() as web, FaultProxy(web.url) as proxy:
-            web.page("/m.gguf", os.urandom(12 << 20), headers={"ETag": '"v1"'})
-            yield VendorModel(f"{proxy.url}/m.gguf", f"{proxy.url}/none.gguf", proxy=proxy)
+        with FileServer() as server:
+            url = server.page("/m.gguf", os.urandom(12 << 20), headers={"ETag": '"v1"'})
+            yield VendorModel(url, f"{server.url}/none.gguf", proxy=server.proxy)
 """
 
 

@@ -8,9 +8,7 @@ from urllib.parse import quote
 
 import pytest
 
-from rbee_core.testing.faults import FaultProxy
-from rbee_core.testing.servers.web import WebServer
-from rbee_core.testing.vendor_contract import VendorContract, VendorModel
+from rbee_core.testing import FileServer, VendorContract, VendorModel
 
 
 class TestHttp(VendorContract):
@@ -22,11 +20,11 @@ class TestHttp(VendorContract):
     @pytest.fixture(scope="class")
     @classmethod
     def model(cls) -> Iterator[VendorModel]:
-        with WebServer() as web, FaultProxy(web.url) as proxy:
-            web.page("/m.gguf", os.urandom(12 << 20), headers={"ETag": '"v1"'})
+        with FileServer() as server:
+            url = server.page("/m.gguf", os.urandom(12 << 20), headers={"ETag": '"v1"'})
 
             def publish(name: str) -> str:
                 header = f"attachment; filename=m.gguf; filename*=UTF-8''{quote(name, safe='')}"
-                return web.page("/named.gguf", b"x", headers={"Content-Disposition": header})
+                return server.page("/named.gguf", b"x", headers={"Content-Disposition": header})
 
-            yield VendorModel(f"{proxy.url}/m.gguf", f"{proxy.url}/none.gguf", proxy=proxy, publish=publish)
+            yield VendorModel(url, f"{server.url}/none.gguf", proxy=server.proxy, publish=publish)

@@ -116,7 +116,7 @@ class Calls:
         """What comes of a recipe whose build system nobody knows; or of one of system ``pip``, cancelled beforehand."""
         given = {"id": "contract", "name": "Contract", "version": "1", "description": "", "license": "MIT"}
         feature = self._key[1]
-        section = {"features": [feature], "default_feature": feature}
+        section = {"system": "pip", "pip": {}, "features": [feature], "default_feature": feature}
         recipe = WorkerRecipe.model_validate({**given, "build": section})
         if not cancelled:
             recipe.build.__dict__["system"] = "unknown-to-all"  # a recipe of a later rbee
