@@ -236,7 +236,8 @@ def install_wheels(
     argv = [uv, "pip", "install", "--python", str(environment.python)] if uv else []
     argv = argv or [str(environment.python), "-m", "pip", "install", "--disable-pip-version-check", "--no-input"]
     index = place.startswith(("http://", "https://"))
-    argv += ["--index-url", place] if index else ["--no-index", "--find-links", place]
+    # uv's --index-url would yield to the variable UV_DEFAULT_INDEX.
+    argv += ["--default-index" if uv else "--index-url", place] if index else ["--no-index", "--find-links", place]
     argv += ["--offline"] if uv and tools.job.options.offline else []
     argv += ["--no-deps", "--only-binary", ":all:"]
     # The tools' own files may name other indexes, of which uv would ask the first.

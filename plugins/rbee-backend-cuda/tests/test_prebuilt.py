@@ -63,10 +63,11 @@ class Indexes:
         cpu = wheel(self.folder / "cpu", flavour="CPU", description=description)
         self._list("/simple", links / "toy_engine-1.0.tar.gz", cpu)
         config = self.folder / "uv.toml"
-        config.write_text(f'[[index]]\nurl = "{self.server.url}/simple"\ndefault = true\n')
-        env = {"UV_CONFIG_FILE": str(config), "UV_CACHE_DIR": str(self.folder / "cache"), "UV_HTTP_RETRIES": "0"}
-        pip = {"PIP_INDEX_URL": f"{self.server.url}/simple", "PIP_EXTRA_INDEX_URL": "", "PIP_RETRIES": "0"}
-        return {**env, **pip, "UV_FIND_LINKS": "", "PIP_FIND_LINKS": "", "UV_DEFAULT_INDEX": ""} | {"RBEE_OFFLINE": ""}
+        config.write_text(f'[[index]]\nname = "mine"\nurl = "{self.server.url}/simple"\n')
+        uv = {"UV_CONFIG_FILE": str(config), "UV_DEFAULT_INDEX": f"{self.server.url}/none", "UV_FIND_LINKS": ""}
+        pip = {"PIP_INDEX_URL": f"{self.server.url}/simple", "PIP_EXTRA_INDEX_URL": "", "PIP_FIND_LINKS": ""}
+        quick = {"UV_CACHE_DIR": str(self.folder / "cache"), "UV_HTTP_RETRIES": "0", "PIP_RETRIES": "0"}
+        return {**uv, **pip, **quick, "RBEE_OFFLINE": ""}
 
     def asked(self, index: str) -> bool:
         """Whether anybody asked one of the publisher's indexes."""
