@@ -162,6 +162,13 @@ def test_everything_goes_together_and_works(everything: Place, dists: dict[str, 
     assert [row["id"] for row in everything.json("workers", "list")["workers"]] == ["llm-worker", "transformers-worker"]
 
 
+@pytest.mark.parametrize(("command", "most"), [(["--version"], 60), (["plugins", "list", "--json"], 150)])
+def test_with_everything_it_starts_within_its_budget(everything: Place, command: list[str], most: int) -> None:
+    # By its console script: what that imports counts, too.
+    told = everything.rbee(*command, PYTHONPROFILEIMPORTTIME="1").stderr.splitlines()
+    assert 20 < len([line for line in told if line.startswith("import time:")]) <= most
+
+
 def test_a_model_is_asked_and_its_worker_was_built_from_wheels(worker: Place) -> None:
     (built,) = worker.json("workers", "installed")["workers"]
     assert built["provenance"]["installer"] == "pip"
