@@ -20,7 +20,9 @@ _LESS = "Give it less: a smaller --context, fewer --parallel, --kv-type q8_0, or
 _FREE = "Stop what else uses it (rbee ps, nvidia-smi), or give the worker less: --context, --parallel, --kv-type q8_0."
 _PORT = "Choose another --port, or leave it out: a free one is taken."
 _BROKEN = "Check the file: rbee models verify ID; get it again: rbee models download REF --force"
-BUILD_AGAIN = "Build it again for this machine: rbee workers build ID --force"
+BUILD_AGAIN = (
+    "Build it again for this machine: rbee workers build ID --force; with RBEE_ENGINE_WHEELS=off if it came prebuilt"
+)
 _DRIVER = "Update the GPU's driver, or run on another device: --backend cpu"
 _NO_DRIVER = "Install NVIDIA's driver, give the container the GPU (--gpus all), or run on another device: --backend cpu"
 _NO_ROCM = "Install ROCm, of the version that it was built with, or run on another device: --backend cpu"
