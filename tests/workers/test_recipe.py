@@ -262,3 +262,21 @@ def test_our_own_workers_pins_are_the_ones_that_are_checked_here() -> None:
         shared = [r for r in requirements if r.split("==")[0] in ("fastapi", "uvicorn", "httptools")]
         assert len(shared) == 3
         assert set(shared) <= pins
+
+
+def test_prebuilt_indexes_are_checked(tmp_path: Path) -> None:
+    lists = [
+        '[{ index = "https://wheels.example/cu128" }]',  # the address is the engine's to tell
+        '[{ index = "cu128", requires = ["sm_90"] }]',
+        '[{ requires = [] }]',
+    ]  # fmt: skip
+    for number, wrong in enumerate(lists):
+        text = FULL.replace('index_url = "https://wheels.example/cu128"', f"prebuilt = {wrong}")
+        (key,) = problems(tmp_path / str(number), text)
+        assert key.startswith("backend.cuda.pip.prebuilt.0.")
+    told = problems(
+        tmp_path / "alone",
+        FULL.replace("pip = { index_url", 'pip = { prebuilt = [{ index = "a", url = "b" }], index_url'),
+    )
+    assert "from_source" in told["backend.cuda.pip.prebuilt"]
+    assert "is not known" in told["backend.cuda.pip.prebuilt.0.url"]
