@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from ..plugins.guard import FaultyPluginError
+from ..plugins.isolation import reason_of
 from ..plugins.problems import PluginProblem, place
 from ..plugins.records import PluginRecord
 
@@ -33,7 +34,7 @@ def check_command(record: PluginRecord, app: Any, reserved: list[str]) -> None:
     try:
         command = typer.main.get_command(app)
     except Exception as error:
-        raise FaultyPluginError(f"it cannot be mounted: {_said(error)}", rule="command-app") from error
+        raise FaultyPluginError(f"it cannot be mounted: {reason_of(error)}", rule="command-app") from error
     problems = list(_help_problems(command, record.name))
     if problems:
         raise FaultyPluginError(problems[0].message, rule="command-app", problems=problems)
@@ -52,7 +53,7 @@ def _help_problems(command: Any, name: str) -> Iterator[PluginProblem]:
                 nowhere.write(command.get_help(context) or "")
             inner = [(one, command.get_command(context, one)) for one in _names(command, context)]
         except Exception as error:  # noqa: BLE001 — what a plugin's help is made of may raise anything
-            reason = f"the help of `{words}` cannot be written: {_said(error)}"
+            reason = f"the help of `{words}` cannot be written: {reason_of(error)}"
             yield PluginProblem("command-app", reason, place(command.callback) if command.callback else None)
             continue
         waiting += [(one, f"{words} {key}", context) for key, one in inner if one is not None]
@@ -60,7 +61,3 @@ def _help_problems(command: Any, name: str) -> Iterator[PluginProblem]:
 
 def _names(command: Any, context: Any) -> list[str]:
     return list(command.list_commands(context)) if hasattr(command, "list_commands") else []
-
-
-def _said(error: Exception) -> str:
-    return f"{type(error).__name__}: {error}"

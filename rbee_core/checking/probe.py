@@ -6,24 +6,20 @@ plugin that failed ``failure`` and ``traceback``.
 
 from __future__ import annotations
 
-import os
 import sys
-import tempfile
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager, suppress
-from typing import TYPE_CHECKING, Any, TypeVar
+from collections.abc import Iterator
+from typing import TYPE_CHECKING, Any
 
-from ..plugins.guard import Guard
+from ..plugins.guard import FaultyPluginError
 from ..plugins.import_watch import MOST_MODULES, ImportWatch
+from ..plugins.isolation import one_line
+from .listening import ListeningGuard
 from .rules import Finding, finding
 
 if TYPE_CHECKING:
-    from ..jobs import Job
     from ..plugins.child import Noted, Report
     from ..plugins.manager import PluginManager
     from ..plugins.records import PluginRecord
-
-T = TypeVar("T")
 
 #: A made-up reference for each scheme that has a grammar of its own; nothing is ever fetched.
 _SAMPLES = {
@@ -56,12 +52,14 @@ def main() -> None:
     report.stage("load")
     noted = Noted()
     try:
-        record = next(record for record in scan() if record.key == (kind, name, normalise(dist)))
+        installed = scan()
+        record = next(record for record in installed if record.key == (kind, name, normalise(dist)))
         manager = PluginManager(Config({"strict_plugins": False}), installed=[record], memory=noted)
     except (RbeeError, UsageError) as error:
         report.answer({"hooks": [], "note": error.message})
         leave()
-    trial = Trial(manager, record, report, noted, reserved.split(","))
+    kinds = {other.kind for other in installed if other.entry_point == record.entry_point}
+    trial = Trial(manager, record, report, noted, kinds=kinds, reserved=reserved.split(","))
     try:
         trial.run()
         report.answer(trial.told())
@@ -69,23 +67,33 @@ def main() -> None:
         if noted.failure is None:
             report.answer({**trial.told(), "note": error.message})
         else:
-            report.answer({**failure_data(noted.failure, error), **trial.told(error)})
+            # rbee's own verdict has no traceback that would tell anybody anything.
+            quiet = {"traceback": ""} if isinstance(error.__cause__, FaultyPluginError) else {}
+            report.answer({**failure_data(noted.failure, error), **quiet, **trial.told(error)})
     leave()
 
 
 class Trial:
     """One plugin being tried out, and what was seen meanwhile.
 
+    :param kinds: what its entry point is declared to be.
     :param reserved: names that no command of a plugin can be reached by.
     """
 
     def __init__(
-        self, manager: PluginManager, record: PluginRecord, report: Report, noted: Noted, reserved: list[str]
+        self,
+        manager: PluginManager,
+        record: PluginRecord,
+        report: Report,
+        noted: Noted,
+        *,
+        kinds: set[str],
+        reserved: list[str],
     ) -> None:
         self._manager, self._record, self._report, self._noted = manager, record, report, noted
-        self._reserved = reserved
+        self._kinds, self._reserved = kinds, reserved
         self._watch = ImportWatch(record.entry_point.partition(":")[0].partition(".")[0].strip())
-        self._guard = _Listening(noted)
+        self._guard = ListeningGuard(noted)
         manager.guard = self._guard
         self._hooks: list[str] = []
         self._findings: list[Finding] = []
@@ -108,8 +116,7 @@ class Trial:
 
             found = [*findings_of(self._record, self._noted.failure, error.__cause__ or error), *found]
         heavy = self._watch.heavy()
-        if error is None:
-            found += [*self._imports(heavy), *self._printed()]
+        found += [*self._imports(heavy), *self._printed()]
         return {
             "hooks": self._hooks,
             "findings": [one.row() for one in found],
@@ -149,11 +156,13 @@ class Trial:
     def _hook_findings(self, plugin: Any) -> Iterator[Finding]:
         """What is odd about a plugin that can be used."""
         from ..plugins.hook_rules import hook_problems
+        from ..plugins.loading import stated_api
 
         for problem in hook_problems(self._record.kind, plugin):
+            if problem.rule == "foreign-hook" and len(self._kinds) > 1:
+                continue  # one object for two kinds
             yield finding(problem.rule, problem.message, problem.hint, problem.where)
-        module = sys.modules.get(type(plugin).__module__)
-        if not hasattr(plugin, "rbee_api") and not hasattr(module, "rbee_api"):
+        if stated_api(self._record, plugin) is None:
             hint = "Write rbee_api = 1 into its class."
             yield finding("no-api-version", "does not say which hook API it is made for", hint)
 
@@ -162,64 +171,22 @@ class Trial:
             hint = f"Import {package} inside the function that needs it."
             yield finding("heavy-import", f"loading it imports {package}", hint, where)
         modules = self._watch.modules
-        if len(modules) > MOST_MODULES:
+        tops = [name.partition(".")[0] for name in modules]
+        # What the heavy packages bring is told with them.
+        if sum(top not in heavy for top in tops) > MOST_MODULES:
             from collections import Counter
 
-            most = Counter(name.partition(".")[0] for name in modules).most_common(4)
-            listed = ", ".join(f"{name} ({count})" for name, count in most)
+            listed = ", ".join(f"{name} ({count})" for name, count in Counter(tops).most_common(4))
             message = f"loading it imports {len(modules)} modules ({MOST_MODULES} are well); most are of {listed}"
-            yield finding(
-                "module-count", message, "Import what is not always needed inside the function that needs it."
-            )
+            hint = "Import what is not always needed inside the function that needs it."
+            yield finding("module-count", message, hint)
 
     def _printed(self) -> Iterator[Finding]:
         for where, text in self._guard.printed.items():
-            shown = " ".join("".join(c if c.isprintable() else " " for c in text).split())
+            shown = one_line(text)
             shown = shown if len(shown) <= _SHOWN else shown[: _SHOWN - 1] + "…"
             when = "while it was loaded" if where == "load" else f"in {where}"
             yield finding("prints", f"printed {shown!r} {when}", "Tell it with job.log or job.emit, or on sys.stderr.")
-
-
-class _Listening(Guard):
-    """A guard that keeps what plugin code writes to standard output, and has its imports watched while it loads."""
-
-    def __init__(self, noted: Noted) -> None:
-        super().__init__(noted)
-        self.printed: dict[str, str] = {}
-        self.watch: ImportWatch | None = None
-
-    def run(self, record: PluginRecord, where: str, action: Callable[[], T], *, job: Job | None = None) -> T:
-        def watched() -> T:
-            with self._heard(where):
-                if (watch := self.watch) is None:
-                    return action()
-                self.watch = None
-                with watch:
-                    return action()
-
-        return super().run(record, where, watched, job=job)
-
-    @contextmanager
-    def _heard(self, where: str) -> Iterator[None]:
-        """Lead standard output, below Python's ``print`` too, into a file and then to where it was led."""
-        outer, kept = sys.stdout, os.dup(1)
-        with tempfile.TemporaryFile() as file:
-            os.dup2(file.fileno(), 1)
-            sys.stdout = open(1, "w", buffering=1, encoding="utf-8", errors="replace", closefd=False)  # noqa: SIM115
-            try:
-                yield
-            finally:
-                for stream in (sys.stdout, sys.__stdout__):
-                    with suppress(OSError, ValueError):
-                        if stream is not None:
-                            stream.flush()
-                sys.stdout = outer
-                os.dup2(kept, 1)
-                os.close(kept)
-                file.seek(0)
-                if text := file.read(20_000).decode("utf-8", "replace"):
-                    self.printed.setdefault(where, text)
-                    sys.stderr.write(text)
 
 
 def _detect(backend: Any) -> None:
@@ -235,7 +202,6 @@ def _detect(backend: Any) -> None:
 
 def _sample(record: PluginRecord) -> Any:
     from ..errors import RbeeError
-    from ..plugins.guard import FaultyPluginError
     from ..refs import ModelRef
 
     try:

@@ -32,7 +32,6 @@ RULES: dict[str, tuple[Severity, str]] = {
     "file-unrecorded": ("warning", "a worker.toml is one of the files that were installed"),
     "requirement": ("warning", "what it requires is installed in a version that it accepts"),
     "foreign-hook": ("warning", "it has no hook that only plugins of another kind are asked"),
-    "hook-default": ("warning", "no argument of a hook has a default: such a one is never passed"),
     "unmarked-hook": ("warning", "a method that is named like a hook is marked with @hookimpl"),
     "heavy-import": ("warning", "packages that take long to import are imported where they are used"),
     "module-count": ("warning", "loading it imports few modules"),

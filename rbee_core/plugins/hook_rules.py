@@ -62,8 +62,8 @@ def _unknown(name: str, implementation: Any) -> Iterator[PluginProblem]:
 def _form(kind: str, name: str, implementation: Any) -> Iterator[PluginProblem]:
     """What is wrong with a hook that there is."""
     function, where = implementation.function, place(implementation.function)
-    offered = specified()[name]
-    if foreign := [argument for argument in implementation.argnames if argument not in offered]:
+    offered, taken = specified()[name], (*implementation.argnames, *implementation.kwargnames)
+    if foreign := [argument for argument in taken if argument not in offered]:
         takes = f"{name} takes {', '.join(map(repr, foreign))}"
         offer = f"it is offered {', '.join(offered)}" if offered else "it is offered no argument"
         yield PluginProblem("hook-argument", f"{takes}; {offer}", where)
@@ -77,11 +77,6 @@ def _form(kind: str, name: str, implementation: Any) -> Iterator[PluginProblem]:
         yield PluginProblem(
             "foreign-hook", f"{name} is a hook of {other}s, never of a {kind}", where, hint, fatal=False
         )
-    for argument in implementation.kwargnames:
-        if argument in offered:
-            hint = f"Write {argument} without a default: it is always given."
-            message = f"{name} gives {argument!r} a default, so it is never passed"
-            yield PluginProblem("hook-default", message, where, hint, fatal=False)
 
 
 def _unmarked(kind: str, plugin: Any, implemented: dict[str, Any]) -> Iterator[PluginProblem]:

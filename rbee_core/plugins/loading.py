@@ -81,10 +81,15 @@ def register(record: PluginRecord) -> pluggy.PluginManager:
     return plugins
 
 
-def _check_api(record: PluginRecord, found: Any) -> None:
-    """Refuse a plugin made for another hook API; the number stands on the plugin, or in its module."""
+def stated_api(record: PluginRecord, found: Any) -> Any:
+    """The hook API a plugin says it is made for, on itself or in its module; ``None`` if it does not say."""
     module = sys.modules.get(record.entry_point.partition(":")[0].strip())
-    wanted = getattr(found, "rbee_api", getattr(module, "rbee_api", None))
+    return getattr(found, "rbee_api", getattr(module, "rbee_api", None))
+
+
+def _check_api(record: PluginRecord, found: Any) -> None:
+    """Refuse a plugin made for another hook API."""
+    wanted = stated_api(record, found)
     if wanted is None:
         return
     if not isinstance(wanted, int) or isinstance(wanted, bool):

@@ -168,8 +168,8 @@ BAD: dict[str, Bad] = {
         source=_hook("def detect_hardware(self): return []"),
     ),
     "default": Bad(
-        "hook-default", "gives 'job' a default", "default.py:16",
-        source=_hook("def resolve_model(self, ref, job=None): pass"),
+        "hook-argument", "resolve_model takes 'fast'; it is offered ref, job", "default.py:16",
+        source=_hook("def resolve_model(self, ref, fast=True): pass"),
     ),
     "unmarked": Bad(
         "unmarked-hook", "resolve_model has no @hookimpl", "unmarked.py:16",

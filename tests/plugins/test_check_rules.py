@@ -37,6 +37,8 @@ pytestmark = [pytest.mark.slow, pytest.mark.timeout(300)]
 def site(tmp_path_factory: pytest.TempPathFactory) -> Site:
     """Everything bad at once, and the other one that answers to the name of `twin`."""
     good = {kind: Bad("", "", kind=kind) for kind in ("vendor", "backend", "worker", "command")}
+    both = {"rbee.backends": {"good-both": "rbee_vendor_good_both:Vendor"}}
+    good["both"] = Bad("", "", source=BAD["foreign"].source, groups=both)
     other = Bad("rival", "declares 'shared' too", kind="backend", name="shared")
     return Site(
         tmp_path_factory.mktemp("bad"), {**BAD, "other-twin": other, **{f"good-{k}": b for k, b in good.items()}}
@@ -72,6 +74,11 @@ def _is_found(case: str, bad: Bad, site: Site) -> None:
     assert bad.where is None or str(found["where"]).endswith(bad.where), found
     assert result["outcome"] == ("fail" if severity == "error" else "pass")
     assert (result["status"] in ("error", "incompatible")) == (severity == "error")
+
+
+def test_one_object_may_be_of_two_kinds(site: Site) -> None:
+    results = json.loads(site.rbee("plugins", "check", "good-both", "--json").stdout)["results"]
+    assert {row["kind"]: row["findings"] for row in results} == {"vendor": [], "backend": []}
 
 
 @pytest.mark.parametrize("kind", ["vendor", "backend", "worker", "command"])
@@ -136,3 +143,13 @@ def test_a_distribution_whose_groups_nothing_reads_is_told_of(tmp_path: Path) ->
     assert done.returncode == 1
     assert "'rbee.vendor', which nothing reads" in done.stderr
     assert "Did you mean 'rbee.vendors'?" in done.stderr
+
+
+def test_nothing_is_wrong_with_the_plugins_of_rbee(rbee: RbeeHome) -> None:
+    done = rbee("plugins", "check", "--strict", "--json", timeout=200)
+    results = json.loads(done.stdout)["results"]
+    wrong = [(row["name"], one) for row in results for one in row["findings"] if one["severity"] != "note"]
+    assert wrong == []
+    assert done.returncode == 0
+    assert {row["name"] for row in results} >= {"demo", "hf", "cuda", "llm-worker"}
+    assert all(row["importMs"] is not None and row["heavy"] == {} for row in results if row["kind"] != "worker")
