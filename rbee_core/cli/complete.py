@@ -10,6 +10,7 @@ import json
 import os
 import tomllib
 from collections.abc import Callable, Iterable, Iterator
+from contextlib import suppress
 from functools import wraps
 from importlib.util import find_spec
 from pathlib import Path
@@ -17,6 +18,7 @@ from typing import TYPE_CHECKING, Any, ParamSpec
 
 import typer
 
+from ..errors import UsageError
 from . import output
 
 if TYPE_CHECKING:
@@ -121,11 +123,13 @@ def uninstallable(incomplete: str) -> Iterator[tuple[str, str]]:
     """What is installed, and what is on record and gone."""
     from ..plugins.installing.record import InstallRecord
 
-    yield from _names(_records())
-    here = {record.dist for record in _records()}
-    for entry in InstallRecord(output.config()).entries():
-        if entry.name and entry.name not in here:
-            yield entry.name, f"{entry.version}, on record"
+    records = _records()
+    yield from _names(records)
+    here = {record.dist for record in records}
+    with suppress(UsageError):
+        for entry in InstallRecord(output.config()).entries():
+            if entry.name and entry.name not in here:
+                yield entry.name, f"{entry.version}, on record"
 
 
 @_quietly
@@ -164,7 +168,6 @@ def _names(records: Iterable[PluginRecord]) -> Iterator[tuple[str, str]]:
 
 def _records() -> list[PluginRecord]:
     """Every plugin with its status; without one where the settings cannot be read."""
-    from ..errors import UsageError
     from ..plugins.records import discover, scan
 
     try:

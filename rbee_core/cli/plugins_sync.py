@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -50,7 +51,7 @@ def sync(
 
     record = InstallRecord(output.config(), on_problem=output.warn_once)
     if not dry_run:
-        with record.working():
+        with suppress(UsageError), record.working():  # an unreadable record is told below
             settle(record)
     missing = lacking(record.entries(source))
     result = Synced()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shlex
+from contextlib import suppress
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
@@ -52,13 +53,13 @@ def uninstall(
     if dists and not yes:
         confirm(f"Uninstall {', '.join(dist.title for dist in dists)}?")
     with record.working():
-        if entries:
-            record.forget(entry.key for entry in entries)
+        _forget(record, entries)
         try:
             if dists:
                 remove.uninstall(dists, keeper)
         except BaseException:
-            record.put(entries)
+            with suppress(UsageError):
+                record.put(entries)
             raise
     for dist in dists:
         output.note(f"Uninstalled {dist.title}.")
@@ -91,6 +92,14 @@ def _meant(manager: PluginManager, record: InstallRecord, names: list[str]) -> t
         *(entry for entry in recorded if entry.key in keys),
         *(one for one in entries if one.key not in keys),
     ]
+
+
+def _forget(record: InstallRecord, entries: list[Entry]) -> None:
+    """Before it is removed: whatever ends this, it is what the person wants."""
+    try:
+        record.forget(entry.key for entry in entries)
+    except UsageError as error:
+        output.warn(f"{error.message} `rbee plugins sync` will bring back what is removed now.")
 
 
 def _tell(manager: PluginManager, dists: list[PluginRecord], entries: list[Entry]) -> None:

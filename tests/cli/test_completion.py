@@ -151,6 +151,20 @@ def test_plugins_of_which_none_is_imported(tmp_path: Path, rbee: RbeeHome) -> No
     assert len(loaded) <= 380
 
 
+def test_what_is_on_record_and_gone_can_be_uninstalled_or_taken_over(rbee: RbeeHome) -> None:
+    entry = {"requirement": "toy", "restore": "toy==1", "origin": "index", "name": "rbee-vendor-toy", "version": "1.0"}
+    lists = {os.path.realpath(sys.prefix): [entry], "/elsewhere": [entry, {**entry, "name": "other"}]}
+    (rbee.path / "config").mkdir(parents=True)
+    file = rbee.path / "config" / "plugins-installed.json"
+    file.write_text(json.dumps({"version": 1, "environments": lists}))
+    answers, loaded = ask(rbee, "rbee plugins uninstall rbee-vendor-t", "rbee plugins sync --from ")
+    assert answers == [["rbee-vendor-toy"], ["/elsewhere"]]
+    assert not {name.partition(".")[0] for name in loaded} & HEAVY
+    file.write_text("broken")
+    answers, _ = ask(rbee, "rbee plugins sync --from ", "rbee plugins uninstall rbee-vendor-dem")
+    assert answers == [[], ["rbee-vendor-demo"]]
+
+
 def test_workers_found_built_running_and_logged(tmp_path: Path, rbee: RbeeHome) -> None:
     local = tmp_path / "shelf" / "mine"
     local.mkdir(parents=True)

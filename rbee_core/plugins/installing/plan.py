@@ -9,6 +9,7 @@ import sys
 import tomllib
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -20,8 +21,11 @@ from ...refs.model_ref import redact
 from ..records import normalise
 from .names import Wanted, wheel_file
 
-#: uv's plan, line by line: ``+ name==1.0``, or ``+ name @ https://…`` for what is asked for by address.
-_UV_LINE = re.compile(r" [+~] (?P<name>[A-Za-z0-9._-]+)(?:==(?P<version>\S+)| @ (?P<url>\S+))(?: \(from .*\))?")
+#: uv's plan, line by line: ``+ name==1.0``; ``+ name @ https://…`` for what is asked for by address, or, where uv's
+#: cache has that already, ``+ name==1.0 (from https://…)``.
+_UV_LINE = re.compile(
+    r" [+~] (?P<name>[A-Za-z0-9._-]+)(?:==(?P<version>\S+)| @ (?P<url>\S+))(?: \(from (?P<from>.*)\))?"
+)
 _UV_COUNT = re.compile(r"Would install (\d+) packages?", re.ASCII)
 _NAME = re.compile(r"[A-Za-z0-9](?:[A-Za-z0-9._-]*[A-Za-z0-9])?")
 _VERSION = re.compile(r"[A-Za-z0-9.+!_-]+")
@@ -46,7 +50,7 @@ class Planned:
         return f"{what} --hash=sha256:{self.sha256}"
 
 
-@dataclass(slots=True)
+@dataclass
 class Installer:
     """pip or uv, told to work on this environment.
 
@@ -80,6 +84,16 @@ class Installer:
         locked = self._file("locked.txt", [one.locked for one in plan])
         exact = ["--no-deps", "--only-binary", ":all:", locked]
         return self._uv_install(*exact) if self.uv else self._pip_install("--require-hashes", *exact)
+
+    @cached_property
+    def pip_index(self) -> str:
+        """The one index that pip asks, or nothing where it may ask several: its report does not say which it was."""
+        pip = [sys.executable, "-P", "-m", "pip"]
+        said = self._run([*pip, "config", "list"]).stdout + self._run([*pip, "install", "--help"]).stdout
+        if re.search(r"^\S*\.(?:extra-index-url|no-index)=|^\S*\.find-links=.*https?:", said, re.MULTILINE):
+            return ""
+        index = re.search(r"--index-url <url>[^(]*\(default\s+([^\s)]+)\s*\)", said)
+        return index[1] if index else ""
 
     def locked_environment(self, plan: Sequence[Planned]) -> dict[str, str]:
         """What holds another tool's call of pip or uv to exactly these wheels: their versions, and their digests."""
@@ -123,8 +137,8 @@ class Installer:
             ) from error
 
     def _uv_lock(self, found: list[re.Match[str]]) -> list[Planned]:
-        plan = [_from_address(one["name"], one["url"]) for one in found if one["url"]]
-        pins = [f"{one['name']}=={one['version']}" for one in found if one["version"]]
+        plan = [_from_address(one["name"], url) for one in found if (url := one["url"] or one["from"])]
+        pins = [f"{one['name']}=={one['version']}" for one in found if not (one["url"] or one["from"])]
         if not pins:
             return plan
         file = self._file("pins.txt", pins)[2:]

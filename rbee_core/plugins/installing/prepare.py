@@ -98,7 +98,7 @@ def prepare(
             digest = planned.sha256 or _fetch(planned.url, installer.folder / wheel_file(planned.url), job)
             seen = replace(planned, sha256=digest)
         else:
-            seen, facts = _look(planned, installer.folder, job)
+            seen, facts = _look(planned, installer, job)
             prepared.facts.append(facts)
         if one is not None and one.sha256s and seen.sha256 not in one.sha256s:
             raise RbeeError(
@@ -110,9 +110,9 @@ def prepare(
     return prepared
 
 
-def _look(planned: Planned, folder: Path, job: Job) -> tuple[Planned, WheelFacts]:
-    """Get a wheel into ``folder``, and read it; its digest is the one that will be installed."""
-    file = folder / wheel_file(planned.url)
+def _look(planned: Planned, installer: Installer, job: Job) -> tuple[Planned, WheelFacts]:
+    """Get a wheel, and read it; its digest is the one that will be installed."""
+    file = installer.folder / wheel_file(planned.url)
     sha256 = _fetch(planned.url, file, job)
     if planned.sha256 and sha256 != planned.sha256:
         raise RbeeError(
@@ -120,7 +120,7 @@ def _look(planned: Planned, folder: Path, job: Job) -> tuple[Planned, WheelFacts
             f"{file.name} is not the file that the index lists: sha256 {sha256}, not {planned.sha256}.",
             "Nothing was installed. Try again; if it stays so, the index or the way to it is not to be trusted.",
         )
-    facts = read_wheel(file, planned.url, sha256, _attestations(planned, job))
+    facts = read_wheel(file, planned.url, sha256, _attestations(planned, installer, job))
     if normalise(facts.name) != normalise(planned.name) or Version(facts.version) != Version(planned.version):
         raise RbeeError(
             ErrorCode.PLUGIN_ERROR,
@@ -166,11 +166,15 @@ def _too_large(file: Path) -> RbeeError:
     )
 
 
-def _attestations(planned: Planned, job: Job) -> str:
+def _attestations(planned: Planned, installer: Installer, job: Job) -> str:
     """What the index says of attestations (PEP 740, in PEP 691's JSON); empty where it is not known or says nothing."""
-    if not planned.index.startswith(("https://", "http://")):
+    web = ("https://", "http://")
+    index = planned.index
+    if not index and installer.uv is None and not planned.direct and planned.url.startswith(web):
+        index = installer.pip_index
+    if not index.startswith(web):
         return ""
-    page = urljoin(planned.index.rstrip("/") + "/", f"{normalise(planned.name)}/")
+    page = urljoin(index.rstrip("/") + "/", f"{normalise(planned.name)}/")
     try:
         with HttpClient(job) as client:
             files = client.request("GET", page, headers={"Accept": _JSON}, what="the index").json()["files"]
