@@ -11,7 +11,7 @@ from rbee_core.plugins.first_party import DISTRIBUTIONS
 
 from .distributions import LIBRARY, ROOT, Distribution
 
-pytestmark = pytest.mark.slow
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(600)]  # the build is waited for
 
 PYTHON = "Programming Language :: Python :: 3."
 

@@ -20,7 +20,7 @@ from packaging.utils import canonicalize_name
 from . import distributions
 from .distributions import Distribution
 
-pytestmark = pytest.mark.slow
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(600)]  # the build is waited for
 
 #: Files that a wheel has from outside of its package: where they are in the checkout, and what becomes of them.
 ALSO = {"rbee-vendor-demo": {"MODEL_CARD.md": "rbee_vendor_demo/MODEL_CARD.md"}}
