@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -26,8 +28,17 @@ def test_an_example_passes_its_own_tests_and_the_check(folder: Path, tmp_path: P
     home = {"RBEE_HOME": str(tmp_path / "home")}
     checked = environment.run("rbee", "plugins", "check", folder.name, "--strict", "--json", cwd=tmp_path, env=home)
     assert checked.returncode == 0, checked.stdout + checked.stderr
-    (row,) = json.loads(checked.stdout)["plugins"]
+    (row,) = json.loads(checked.stdout)["results"]
     assert (row["outcome"], row["findings"]) == ("pass", [])
+
+
+@pytest.mark.slow
+def test_the_examples_have_the_types_they_say() -> None:
+    packages = [str(folder / folder.name.replace("-", "_")) for folder in EXAMPLES]
+    done = subprocess.run(
+        [sys.executable, "-m", "mypy", *packages], cwd=ROOT, capture_output=True, text=True, check=False
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
 
 
 @pytest.mark.parametrize("folder", EXAMPLES, ids=lambda path: path.name)
