@@ -21,7 +21,7 @@ T = TypeVar("T")
 
 
 class ListeningGuard(Guard):
-    """Keeps what plugin code writes to standard output, by where it did; ``watch`` is entered for the next run alone."""
+    """Keeps what plugin code writes to standard output, by where it did. `watch` is entered for the next run alone."""
 
     def __init__(self, noted: Noted) -> None:
         super().__init__(noted)

@@ -290,3 +290,10 @@ def _unlist(site: Path, package: str) -> None:
     record = site / f"{package}-1.0.dist-info" / "RECORD"
     lines = record.read_text().splitlines(keepends=True)
     record.write_text("".join(line for line in lines if "worker.toml" not in line))
+
+
+def editable(site: Path, package: str) -> None:
+    """Make it what ``pip install -e`` leaves: a checkout, whose files nobody listed."""
+    _unlist(site, package)
+    origin = '{"url": "file:///src", "dir_info": {"editable": true}}'
+    (site / f"{package}-1.0.dist-info" / "direct_url.json").write_text(origin)

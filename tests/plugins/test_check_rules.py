@@ -11,7 +11,7 @@ import pytest
 from rbee_core.checking.rules import RULES
 from rbee_core.testing.cli import RbeeHome
 
-from .bad_plugins import BAD, HANGING, Bad
+from .bad_plugins import BAD, HANGING, Bad, editable
 
 Results = dict[str, dict[str, Any]]
 
@@ -37,6 +37,7 @@ pytestmark = [pytest.mark.slow, pytest.mark.timeout(300)]
 def site(tmp_path_factory: pytest.TempPathFactory) -> Site:
     """Everything bad at once, and the other one that answers to the name of `twin`."""
     good = {kind: Bad("", "", kind=kind) for kind in ("vendor", "backend", "worker", "command")}
+    good["editable"] = Bad("", "", kind="worker", damage=editable)
     both = {"rbee.backends": {"good-both": "rbee_vendor_good_both:Vendor"}}
     good["both"] = Bad("", "", source=BAD["foreign"].source, groups=both)
     other = Bad("rival", "declares 'shared' too", kind="backend", name="shared")
@@ -81,9 +82,10 @@ def test_one_object_may_be_of_two_kinds(site: Site) -> None:
     assert {row["kind"]: row["findings"] for row in results} == {"vendor": [], "backend": []}
 
 
-@pytest.mark.parametrize("kind", ["vendor", "backend", "worker", "command"])
-def test_a_good_plugin_is_told_nothing(kind: str, site: Site) -> None:
-    result = site.results[f"rbee-{kind}-good-{kind}"]
+@pytest.mark.parametrize("case", ["vendor", "backend", "worker", "command", "editable"])
+def test_a_good_plugin_is_told_nothing(case: str, site: Site) -> None:
+    kind = "worker" if case == "editable" else case
+    result = site.results[f"rbee-{kind}-good-{case}"]
     assert (result["outcome"], result["findings"], result["heavy"]) == ("pass", [], {})
     assert (result["modules"] is None) == (kind == "worker")
 
