@@ -16,6 +16,7 @@ from . import output
 
 if TYPE_CHECKING:
     from rich.progress import Progress, TaskID
+    from rich.status import Status
 
 _MARKS = {Level.WARN: "yellow", Level.ERROR: "red"}
 _ENDS = {"done", "error", "cancelled"}
@@ -52,10 +53,11 @@ class Lines:
 
 
 class Bars:
-    """Lines, and a live bar for whatever is in progress."""
+    """Lines, and a live bar for whatever is in progress; while a tool runs, the last line that it wrote."""
 
     def __init__(self) -> None:
         self._progress: Progress | None = None
+        self._status: Status | None = None
         self._task: TaskID | None = None
         self._action = ""
 
@@ -64,6 +66,7 @@ class Bars:
             self._draw(event)
             return
         if event.action.endswith("_output") and not output.verbose():
+            self._show(event.human)
             return
         self.close()
         if event.action in _ENDS or (event.level is Level.DEBUG and not output.verbose()):
@@ -80,8 +83,22 @@ class Bars:
         assert self._task is not None
         self._progress.update(self._task, completed=event.data.get("done", 0), total=event.data.get("total"))
 
+    def _show(self, line: str) -> None:
+        from rich.text import Text
+
+        if not (line := "".join(c if c.isprintable() else " " for c in line).strip()):
+            return
+        if self._status is None:
+            self.close()
+            self._status = output.console(stderr=True).status("")
+            self._status.start()
+        self._status.update(Text(line, style="dim", no_wrap=True, overflow="ellipsis"))
+
     def close(self) -> None:
-        """Take the bar away."""
+        """Take the bar, or the line, away."""
+        if self._status is not None:
+            self._status.stop()
+            self._status = None
         if self._progress is not None:
             self._progress.stop()
             self._progress = self._task = None

@@ -45,11 +45,14 @@ class Tools:
     deadline: float
     _last: deque[str] = field(default_factory=lambda: deque(maxlen=_LAST_LINES))
 
-    def run(self, argv: Sequence[str], what: str, env: Mapping[str, str] | None = None) -> list[str]:
+    def run(
+        self, argv: Sequence[str], what: str, env: Mapping[str, str] | None = None, *, prefix: str = ""
+    ) -> list[str]:
         """Run one tool to its end.
 
         :param what: what it does, for messages: ``install the requirements``.
         :param env: variables on top of this process's own.
+        :param prefix: what the tool puts before the lines of others, which is left out.
         :returns: the lines it wrote.
         :raises RbeeError: ``BUILD_FAILED`` with its last lines and the log's path; ``CANCELLED``.
         """
@@ -72,7 +75,7 @@ class Tools:
             except OSError as error:
                 raise self.failed(f"cannot {what}: {argv[0]}: {error.strerror}") from None
             try:
-                for line in self._lines(process, what):
+                for line in self._lines(process, what, prefix):
                     log.write(line + "\n")
                     log.flush()
                     lines.append(line)
@@ -90,7 +93,7 @@ class Tools:
         shown = "".join(f"\n  {line}" for line in self._last)
         return RbeeError(ErrorCode.BUILD_FAILED, f"The build {message}{shown}", f"The whole log: {self.log}")
 
-    def _lines(self, process: subprocess.Popen[bytes], what: str) -> Iterator[str]:
+    def _lines(self, process: subprocess.Popen[bytes], what: str, prefix: str) -> Iterator[str]:
         """The lines as they come; looks five times a second whether to stop."""
         queue: SimpleQueue[str | None] = SimpleQueue()
         assert process.stdout is not None
@@ -105,7 +108,7 @@ class Tools:
                 raise self.failed(f"took too long to {what} and was stopped")
             if line is None:
                 return
-            if line:
+            if line := line.removeprefix(prefix):
                 yield line
 
 
@@ -126,6 +129,8 @@ _INDEX_SETTINGS = {"PIP_INDEX_URL": "UV_DEFAULT_INDEX", "PIP_EXTRA_INDEX_URL": "
 _FIND_LINKS = ("PIP_FIND_LINKS", "UV_FIND_LINKS")
 
 
+#: What uv puts before a compiler's lines.
+_DEBUG = "DEBUG "
 #: Where else wheels could come from.
 _OTHER_PLACES = ("UV_INDEX", "UV_EXTRA_INDEX_URL", "UV_FIND_LINKS", "PIP_EXTRA_INDEX_URL", "PIP_FIND_LINKS")
 #: The files of settings that uv and pip read, where these name one.
@@ -213,13 +218,13 @@ def install(
         argv += [word for name in names for word in ("--no-binary", name)]
         argv += ["--no-cache"] if compile_them else []
         argv += ["--offline"] if offline else []
-        env = {"RUST_LOG": "uv_build_frontend=debug", **(env or {})} if compile_them else env
+        env = {"RUST_LOG": "uv_build_frontend=debug", **(env or {})} if compile_them else env  # which shows its output
     else:
         argv = [str(environment.python), "-m", "pip", "install", "--disable-pip-version-check", "--no-input"]
         argv += ["--extra-index-url", index_url] if index_url else []
         argv += ["--no-binary", ",".join(names), "--no-cache-dir", "--verbose"] if compile_them else []
         argv += ["--no-index"] if offline else []
-    tools.run([*argv, *requirements], what, env)
+    tools.run([*argv, *requirements], what, env, prefix=_DEBUG if uv and compile_them else "")
 
 
 def install_wheels(

@@ -2,14 +2,10 @@
 
 from __future__ import annotations
 
-import os
-import pty
 import re
-import subprocess
-import sys
 from collections.abc import Mapping
 
-from rbee_core.testing.cli import clean_env
+from support.terminal import Terminal
 
 from .conftest import Shelf
 
@@ -25,27 +21,10 @@ class Vendor(Shelf):
 
 
 def _on_a_terminal(shelf: Shelf, *arguments: str, env: Mapping[str, str] | None = None) -> str:
-    leader, follower = pty.openpty()
-    process = subprocess.Popen(
-        [sys.executable, "-m", "rbee_core", *arguments],
-        env=clean_env({**shelf.rbee.environment, "TERM": "xterm", "COLUMNS": "100", **(env or {})}),
-        stdin=follower,
-        stdout=follower,
-        stderr=follower,
-    )
-    os.close(follower)
-    seen = b""
-    while True:
-        try:
-            data = os.read(leader, 4096)
-        except OSError:  # Linux says EIO when the last writer has gone
-            break
-        if not data:
-            break
-        seen += data
-    os.close(leader)
-    assert process.wait(timeout=30) == 0, seen.decode()
-    return seen.decode()
+    with Terminal(shelf.rbee, *arguments, env=env) as terminal:
+        seen = terminal.read()
+        assert terminal.process.wait(timeout=30) == 0, seen
+    return seen
 
 
 def test_a_bar_with_speed_and_time_left(shelf: Shelf) -> None:

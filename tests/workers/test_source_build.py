@@ -15,6 +15,7 @@ import pytest
 from rbee_core.testing.cli import RbeeHome
 from rbee_core.testing.drive_worker import wait_until
 from support.sources import source, wheel
+from support.terminal import Terminal
 
 from .conftest import Toys, group_of
 
@@ -78,6 +79,16 @@ def test_cancelling_ends_what_the_compiler_started(rbee: RbeeHome, toys: Toys, t
     assert process.returncode == 130
     wait_until(lambda: not group_of(tools) and not deep.is_running())
     assert not list((rbee.path / "data" / "workers").glob("toy-worker-cpu/*"))
+
+
+def test_on_a_terminal_the_compilers_last_line_is_shown(rbee: RbeeHome, toys: Toys, tmp_path: Path) -> None:
+    env = {**offline(source(tmp_path / "links", endless=True)), "TOY_NOTE": str(tmp_path / "note")}
+    with Terminal(rbee, "workers", "build", "toy-worker", "--path", str(worker(toys)), env=env) as terminal:
+        terminal.read(until="compiling for ever")
+        terminal.process.send_signal(signal.SIGINT)
+        seen = terminal.read()
+        assert terminal.process.wait(timeout=30) == 130, seen
+    assert "DEBUG" not in seen
 
 
 def test_what_compiling_needs_is_looked_at_before_anything_is_made(rbee: RbeeHome, toys: Toys, tmp_path: Path) -> None:
