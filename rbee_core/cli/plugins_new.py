@@ -88,9 +88,12 @@ def _tell(naming: Naming, by: Author, spdx: str, folder: Path) -> None:
 
 
 def _next(naming: Naming, folder: Path) -> list[str]:
+    from importlib.util import find_spec
+
+    pip = "pip" if find_spec("pip") is not None else "uv pip"  # as the environment has it that rbee runs in
     return [
         f"cd {shlex.quote(str(folder))}",
-        'pip install -e ".[test]"',
+        f'{pip} install -e ".[test]"',
         "pytest",
         "rbee plugins list",
         f"rbee plugins check {naming.name}",
