@@ -8,7 +8,7 @@ Contracts, which an author subclasses:
 
 - `VendorContract` with a `VendorModel`, and `FaultMatrix` with an `Upstream` for vendors that fetch over HTTP
 - `BackendContract` with a `BackendMachine`
-- `WorkerContract` with a `WorkerRequest`, and `LanguageWorkerContract` for language models
+- `WorkerContract` with a `WorkerRequest` that a `WorkerAnswer` answers, and `LanguageWorkerContract` on top
 - `CommandContract`
 
 What stands behind the fixtures, for tests that need it otherwise: `RbeeHome` and `clean_env` (the command line as a

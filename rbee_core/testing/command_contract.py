@@ -41,7 +41,7 @@ class CommandContract(PluginContract):
 
     kind = "command"
     #: The command: its entry point's name.
-    command: ClassVar[str]
+    command: ClassVar[str] = ""
     #: The words of a call that does its work, after ``rbee COMMAND`` and without ``--json``, if it has one.
     works: ClassVar[tuple[str, ...] | None] = None
     #: The words of a call that cannot do its work: with what it asks for missing, say.
@@ -61,6 +61,8 @@ class CommandContract(PluginContract):
     @classmethod
     def process(cls, plugin: str, home: RbeeHome, tmp_path_factory: pytest.TempPathFactory) -> Iterator[PluginProcess]:
         """The process in which it is loaded, started when it is first asked something."""
+        if not cls.command:
+            raise NotImplementedError("set the class attribute 'command': the entry point's name")
         folder = tmp_path_factory.mktemp("plugin")
         with PluginProcess("command", plugin, cls.command, folder, home.env) as process:
             yield process

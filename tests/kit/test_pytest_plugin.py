@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from rbee_core import testing
 from support.inner_pytest import inner_pytest
 
 ROOT = Path(__file__).parents[2]
@@ -150,12 +151,21 @@ class TestFakeHardware:
 
 
 class TestRun:
-    def test_what_was_left_running_ends(self, rbee, request):
-        request.config.left = rbee.start("models", "import", "/dev/stdin")
+    def test_what_was_left_running_ends(self, rbee, plugin_sandbox, request):
+        plugin_sandbox.add("command", "toy", COMMAND.replace("print('hello')", "__import__('time').sleep(600)"))
+        request.config.left = rbee.start("toy")
+        assert request.config.left.poll() is None
 
     def test_it_has_ended(self, request):
         assert request.config.left.returncode is not None
         request.config.left.communicate()
+
+    def test_a_failed_rule_shows_its_values(self):
+        from rbee_core.testing import backend_contract, command_contract, plugin_contract, vendor_contract
+        from rbee_core.testing.worker_contract import life
+
+        for module in (backend_contract, command_contract, life, plugin_contract, vendor_contract):
+            assert "@pytest_ar" in vars(module)  # pytest's rewriting of asserts
 '''
 #: A project that has nothing to do with rbee, in an environment that does.
 STRANGER = """
@@ -207,10 +217,18 @@ def test_an_authors_tests_have_what_they_need_without_a_line_of_configuration(tm
     run = inner_pytest(tmp_path, {"test_documented": documented(), "test_author": AUTHOR}, ini=STRICT)
     assert not run.failed, run.output
     assert run.status == 0, run.output
-    assert len(run.cases) == 3 + 14
+    assert len(run.cases) == 3 + 15
 
 
 def test_who_does_not_use_it_does_not_notice_it(tmp_path: Path) -> None:
     run = inner_pytest(tmp_path, {"conftest": OWN, "test_stranger": STRANGER}, ini=STRICT)
     assert run.status == 0, run.output
     assert len(run.cases) == 3
+
+
+def test_every_name_of_the_kit_is_there_and_told_of() -> None:
+    for name in testing.__all__:
+        assert getattr(testing, name)
+        assert f"`{name}`" in str(testing.__doc__), name
+    with pytest.raises(AttributeError, match="VendorContrat"):
+        testing.VendorContrat  # noqa: B018
