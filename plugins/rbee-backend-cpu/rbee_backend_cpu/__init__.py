@@ -30,8 +30,10 @@ class CpuBackend:
         return [detect(Host())]
 
     @hookimpl
-    def build_worker(self, recipe: WorkerRecipe, variant: WorkerVariant, dest: Path, job: Job) -> WorkerBinary | None:
+    def build_worker(
+        self, recipe: WorkerRecipe, variant: WorkerVariant, dest: Path, job: Job, devices: list[Device]
+    ) -> WorkerBinary | None:
         """Build a worker of system ``pip``."""
         from rbee_core.workers import build_pip_worker
 
-        return build_pip_worker(recipe, variant, dest, job)
+        return build_pip_worker(recipe, variant, dest, job, devices=devices)

@@ -30,8 +30,10 @@ class MetalBackend:
         return detect(Host())
 
     @hookimpl
-    def build_worker(self, recipe: WorkerRecipe, variant: WorkerVariant, dest: Path, job: Job) -> WorkerBinary | None:
+    def build_worker(
+        self, recipe: WorkerRecipe, variant: WorkerVariant, dest: Path, job: Job, devices: list[Device]
+    ) -> WorkerBinary | None:
         """Build a worker of system ``pip``: the wheels for macOS come with Metal."""
         from .build import build
 
-        return build(recipe, variant, dest, job)
+        return build(recipe, variant, dest, job, devices)

@@ -12,12 +12,16 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from rbee_core.contracts import WorkerBinary, WorkerRecipe, WorkerVariant
+    from rbee_core.contracts import Device, WorkerBinary, WorkerRecipe, WorkerVariant
     from rbee_core.jobs import Job
 
 
-def build(recipe: WorkerRecipe, variant: WorkerVariant, dest: Path, job: Job) -> WorkerBinary | None:
+def build(
+    recipe: WorkerRecipe, variant: WorkerVariant, dest: Path, job: Job, devices: list[Device]
+) -> WorkerBinary | None:
     """Build one variant of a worker; ``None`` when its build system is not ``pip``."""
     from rbee_core.workers import build_pip_worker
 
-    return build_pip_worker(recipe, variant, dest, job)
+    return build_pip_worker(
+        recipe, variant, dest, job, devices=[device for device in devices if device.problem is None]
+    )
