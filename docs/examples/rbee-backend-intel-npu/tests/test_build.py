@@ -1,4 +1,4 @@
-"""The command line on a machine with an NPU: it is listed, and a worker is built for it."""
+"""The command line on a machine with an NPU: it is listed, planned with, and built for."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ entry = ["{python}", "-m", "http.server", "--directory", "{model}", "{port}"]
 check = ["{python}", "-c", "import http.server"]
 
 [capabilities]
-supported_formats = ["onnx"]
+supported_formats = ["gguf"]
 """
 
 
@@ -58,6 +58,13 @@ def test_it_is_listed_beside_the_others(npu: Path, rbee: RbeeHome) -> None:
     hardware = json.loads(rbee("hardware", "--json").stdout)
     assert {"name": "intel-npu", "available": True, "reason": None} in hardware["backends"]
     assert "Intel NPU of Lunar Lake" in [device["name"] for device in hardware["devices"]]
+
+
+def test_a_plan_counts_with_it(npu: Path, rbee: RbeeHome) -> None:
+    done = rbee("plan", "demo:stories", "--backend", "intel-npu", "--json")
+    chosen = json.loads(done.stdout)["chosen"]
+    assert (chosen["variant"], chosen["device"]) == ("echo-intel-npu", "GPU-0")
+    assert chosen["memoryAvailable"] < 24117248 << 10  # what is free, less what is kept for others
 
 
 def test_a_worker_is_built_for_it(npu: Path, rbee: RbeeHome) -> None:
