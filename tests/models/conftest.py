@@ -9,6 +9,7 @@ import pytest
 
 from rbee_core.testing.cli import RbeeHome
 from rbee_core.testing.dists import make_dist
+from rbee_core.testing.drive_worker import wait_until
 
 VENDOR = '''
     """shelf:NAME is every file in SHELF/NAME. What is done is appended to LOG, a line each."""
@@ -113,13 +114,5 @@ def shelf(rbee: RbeeHome, tmp_path: Path) -> Shelf:
 
 @pytest.fixture
 def wait_for() -> Callable[[Callable[[], bool]], None]:
-    """Wait until something is so, or fail after 30 s."""
-    import time
-
-    def wait(condition: Callable[[], bool]) -> None:
-        end = time.monotonic() + 30
-        while not condition():
-            assert time.monotonic() < end, "it did not come to be"
-            time.sleep(0.01)
-
-    return wait
+    """Wait until something is so, or fail."""
+    return wait_until
