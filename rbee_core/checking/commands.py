@@ -1,4 +1,4 @@
-"""A command plugin's application: mounted as rbee mounts it, and the help of every command in it written."""
+"""A command plugin's application: whether it can be reached, and the help of every command in it be written."""
 
 from __future__ import annotations
 
@@ -17,24 +17,18 @@ from ..plugins.records import PluginRecord
 _MOST = 300
 
 
-def check_command(record: PluginRecord, app: Any, reserved: list[str]) -> None:
-    """Mount a Typer application and write its help. No command of it runs.
+def check_command(record: PluginRecord, command: Any, reserved: list[str]) -> None:
+    """Write the help of a mounted application. No command of it runs.
 
     :param reserved: the names of rbee's own commands.
-    :raises FaultyPluginError: it cannot be mounted or reached, or a help text cannot be written.
+    :raises FaultyPluginError: it cannot be reached, or a help text cannot be written.
     """
-    import typer
-
     if record.name in reserved:
         raise FaultyPluginError(
             f"{record.name!r} is a command of rbee itself: it is never reached", rule="command-name"
         )
     if record.name.startswith("-") or len(record.name.split()) != 1:
         raise FaultyPluginError(f"{record.name!r} cannot be typed as a command", rule="command-name")
-    try:
-        command = typer.main.get_command(app)
-    except Exception as error:
-        raise FaultyPluginError(f"it cannot be mounted: {reason_of(error)}", rule="command-app") from error
     problems = list(_help_problems(command, record.name))
     if problems:
         raise FaultyPluginError(problems[0].message, rule="command-app", problems=problems)

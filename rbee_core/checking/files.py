@@ -8,6 +8,7 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from ..plugins.problems import package_of
 from ..plugins.records import GROUPS, PluginRecord
 from .installed import Installed, changed, missing
 from .rules import Finding, finding
@@ -89,7 +90,7 @@ def check_groups(installed: Installed) -> Iterator[Finding]:
 def own_folders(record: PluginRecord) -> list[Path]:
     """The folders of the top-level package that an entry point names, found without importing it."""
     try:
-        spec = find_spec(record.entry_point.partition(":")[0].partition(".")[0].strip())
+        spec = find_spec(package_of(record.entry_point))
     except Exception:  # noqa: BLE001 — finders are third-party code too
         return []
     return [Path(root) for root in (spec.submodule_search_locations or ())] if spec is not None else []

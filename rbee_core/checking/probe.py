@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 from ..plugins.guard import FaultyPluginError
 from ..plugins.import_watch import MOST_MODULES, ImportWatch
 from ..plugins.isolation import one_line
+from ..plugins.problems import package_of
 from .listening import ListeningGuard
 from .rules import Finding, finding
 
@@ -68,7 +69,8 @@ def main() -> None:
             report.answer({**trial.told(), "note": error.message})
         else:
             # rbee's own verdict has no traceback that would tell anybody anything.
-            quiet = {"traceback": ""} if isinstance(error.__cause__, FaultyPluginError) else {}
+            cause = error.__cause__
+            quiet = {"traceback": ""} if isinstance(cause, FaultyPluginError) and cause.__cause__ is None else {}
             report.answer({**failure_data(noted.failure, error), **quiet, **trial.told(error)})
     leave()
 
@@ -92,7 +94,7 @@ class Trial:
     ) -> None:
         self._manager, self._record, self._report, self._noted = manager, record, report, noted
         self._kinds, self._reserved = kinds, reserved
-        self._watch = ImportWatch(record.entry_point.partition(":")[0].partition(".")[0].strip())
+        self._watch = ImportWatch(package_of(record.entry_point))
         self._guard = ListeningGuard(noted)
         manager.guard = self._guard
         self._hooks: list[str] = []
@@ -145,13 +147,13 @@ class Trial:
         self._guard.run(self._record, "load", lambda: check_worker(self._record))
 
     def _try_command(self) -> None:
-        import typer  # noqa: F401 — rbee's own cost, not the plugin's
+        import typer
 
         from .commands import check_command
 
         self._guard.watch = self._watch
-        app = self._manager.load_command(self._record)
-        self._guard.run(self._record, "load", lambda: check_command(self._record, app, self._reserved))
+        command = self._manager.load_command(self._record, typer.main.get_command)
+        self._guard.run(self._record, "load", lambda: check_command(self._record, command, self._reserved))
 
     def _hook_findings(self, plugin: Any) -> Iterator[Finding]:
         """What is odd about a plugin that can be used."""

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 
 from ..plugins.failures import LOAD, Failure
 from ..plugins.guard import FaultyPluginError
-from ..plugins.problems import written
+from ..plugins.problems import package_of, written
 from ..plugins.records import PluginRecord
 from .rules import Finding, finding
 
@@ -55,7 +55,7 @@ def _missing(record: PluginRecord, name: str, failure: Failure, where: str | Non
 
 def _own_line(record: PluginRecord, error: BaseException) -> str | None:
     """The innermost line of the plugin's own code on the way to an exception."""
-    own = record.entry_point.partition(":")[0].partition(".")[0].strip()
+    own = package_of(record.entry_point)
     found = None
     for frame, line in traceback.walk_tb(error.__traceback__):
         if str(frame.f_globals.get("__name__", "")).partition(".")[0] == own:

@@ -60,8 +60,9 @@ class LazyGroup(TyperGroup):
         from ..plugins import PluginManager
 
         plugins = PluginManager(output.config())
-        command = _as_command(plugins.command(cmd_name), cmd_name, f"(from {dist})")
-        command.invoke = partial(plugins.run_command, cmd_name, command.invoke)
+        command = plugins.command(cmd_name, partial(_as_command, name=cmd_name, line=f"(from {dist})"))
+        for stage in ("make_context", "invoke"):  # its help is written in the first of them
+            setattr(command, stage, partial(plugins.run_command, cmd_name, getattr(command, stage)))
         return command
 
     def format_help(self, ctx: Any, formatter: Any) -> None:

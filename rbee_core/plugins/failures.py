@@ -164,8 +164,10 @@ def _sources(entry_point: str) -> list[str]:
     """The Python files of the entry point's top-level module, found without importing it."""
     from importlib.util import find_spec
 
+    from .problems import package_of
+
     try:
-        spec = find_spec(entry_point.partition(":")[0].partition(".")[0].strip())
+        spec = find_spec(package_of(entry_point))
     except Exception:  # noqa: BLE001 — finders are third-party code too
         return []
     if spec is None:

@@ -10,6 +10,7 @@ from ..errors import ErrorCode, RbeeError
 from . import missing
 from .failures import LOAD
 from .guard import FaultyPluginError, Guard, Memory, describe
+from .isolation import reason_of
 from .loaded import LoadedBackend, LoadedPlugin, LoadedVendor
 from .loading import register, resolve
 from .records import PluginRecord, normalise
@@ -109,14 +110,14 @@ class PluginManager:
         assert isinstance(loaded, LoadedBackend)
         return loaded
 
-    def command(self, name: str) -> Any:
-        """The Typer application of a command plugin.
+    def command(self, name: str, mount: Callable[[Any], Any]) -> Any:
+        """The command that ``mount`` makes of a command plugin's Typer application.
 
         :raises RbeeError: ``PLUGIN_CONFLICT`` or ``PLUGIN_ERROR``.
         """
-        return self.load_command(self.choose("command", name))
+        return self.load_command(self.choose("command", name), mount)
 
-    def run_command(self, name: str, call: Callable[..., Any], *arguments: Any) -> Any:
+    def run_command(self, name: str, call: Callable[..., Any], *arguments: Any, **named: Any) -> Any:
         """Call into a command plugin's command.
 
         :raises RbeeError: ``PLUGIN_ERROR``, when it raises anything but what commands end with.
@@ -125,10 +126,10 @@ class PluginManager:
 
         wrong_usage = [error for error in typer.BadParameter.__mro__ if error not in Exception.__mro__]
         regular = (typer.Exit, typer.Abort, BrokenPipeError, *wrong_usage)
-        return self.guard.run_command(self.choose("command", name), lambda: call(*arguments), regular)
+        return self.guard.run_command(self.choose("command", name), lambda: call(*arguments, **named), regular)
 
-    def load_command(self, record: PluginRecord) -> Any:
-        """Import the Typer application of one command plugin.
+    def load_command(self, record: PluginRecord, mount: Callable[[Any], Any]) -> Any:
+        """Import the Typer application of one command plugin, and mount it.
 
         :raises RbeeError: ``PLUGIN_ERROR``.
         """
@@ -139,7 +140,10 @@ class PluginManager:
             if not isinstance(found, typer.Typer):
                 reason = f"{record.entry_point} is a {type(found).__name__}, not a typer.Typer"
                 raise FaultyPluginError(reason, rule="command-app")
-            return found
+            try:
+                return mount(found)
+            except Exception as error:
+                raise FaultyPluginError(f"it cannot be mounted: {reason_of(error)}", rule="command-app") from error
 
         return self.guard.run(record, LOAD, load)
 

@@ -27,6 +27,11 @@ class PluginProblem:
         return f"{self.message} ({self.where})" if self.where else self.message
 
 
+def package_of(entry_point: str) -> str:
+    """The top-level package or module that an entry point names."""
+    return entry_point.partition(":")[0].partition(".")[0].strip()
+
+
 def place(function: Any) -> str | None:
     """Where a function is written, as ``package/module.py:12``."""
     code = getattr(inspect.unwrap(function), "__code__", None)

@@ -24,6 +24,7 @@ finally:
     print("\\n" + json.dumps(sorted(sys.modules)), file=sys.stderr)
 """
 
+TOOL = "import typer\napp = typer.Typer()\n\n@app.command()\ndef go(): 'Go.'\n"
 VERSION = ("--version",)
 LIST = ("plugins", "list", "--json")
 HEAVY = {"pydantic", "typer", "click", "rich", "pluggy", "huggingface_hub", "fsspec", "psutil", "filelock", "numpy"}
@@ -89,7 +90,7 @@ def test_a_heavy_plugin_is_not_imported_by_what_does_not_use_it(tmp_path: Path, 
     heavy_import = "import xml.dom.minidom, sqlite3\nopen('{marker}', 'w').close()\n"
     folder.add("vendor", "toy", heavy_import + VENDOR)
     folder.add("backend", "toy", heavy_import + BACKEND)
-    folder.add("command", "toy", heavy_import + "import typer\napp = typer.Typer()", attribute="app")
+    folder.add("command", "toy", heavy_import + TOOL, attribute="app")
     env = {**rbee.environment, "PYTHONPATH": str(folder.path)}
     for arguments in (VERSION, LIST, ("plugins", "list"), ("plugins", "show", "toy"), ("--help",), ("config", "show")):
         _, loaded = modules(*arguments, env=env) if arguments in (VERSION, LIST) else ("", set())

@@ -59,6 +59,8 @@ def install(folder: PluginFolder) -> dict[str, str]:
         expected[f"{kind}-misspelt"] = "unknown hook"
         folder.add(kind, f"{kind}-too-new", f"rbee_api = 7\n{healthy}")
         expected[f"{kind}-too-new"] = "wants API 7"
+    folder.add("command", "command-unmountable", COMMAND.replace("int", "'Nowhere'"), attribute="app")
+    expected["command-unmountable"] = "it cannot be mounted"
     folder.add("vendor", "loud", "print('noise'); import os; os.write(1, b'noise')\n" + VENDOR)
     folder.add("backend", "loud", "print('noise'); import os; os.write(1, b'noise')\n" + BACKEND)
     folder.add("command", "hides", COMMAND, attribute="app", dist="rbee-command-models")

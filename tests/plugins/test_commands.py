@@ -11,6 +11,8 @@ import pytest
 from rbee_core.testing.cli import RbeeHome
 from rbee_core.testing.dists import PluginFolder
 
+from .bad_plugins import COMMAND
+
 Rows = Callable[..., dict[str, Any]]
 
 TOOL = """
@@ -79,7 +81,17 @@ def test_a_command_that_breaks_is_an_error_of_its_plugin(rbee: RbeeHome, tool: P
     assert rows()["tool"]["reason"] == "its command: ValueError: boom"
 
 
-@pytest.mark.parametrize("source", ["raise SystemExit(0)", "app = 5", "import nowhere"])
+@pytest.mark.parametrize(
+    "source",
+    [
+        "raise SystemExit(0)",
+        "app = 5",
+        "import nowhere",
+        COMMAND.replace("int", "'Nowhere'"),
+        "import typer\napp = typer.Typer()",
+    ],
+    ids=["exits", "no application", "no module", "no such type", "no command"],
+)
 def test_a_command_that_cannot_be_loaded_leaves_the_others_alone(
     source: str, rbee: RbeeHome, folder: PluginFolder, rows: Rows
 ) -> None:
@@ -90,6 +102,16 @@ def test_a_command_that_cannot_be_loaded_leaves_the_others_alone(
     assert rows()["tool"]["status"] == "error"
     assert rbee("--help").returncode == 0
     assert rbee("config", "show", "--json").returncode == 0
+
+
+def test_a_help_that_cannot_be_written_is_the_plugins_error(rbee: RbeeHome, folder: PluginFolder, rows: Rows) -> None:
+    source = COMMAND.replace("Typer()", "Typer(rich_markup_mode='rich')").replace("'Go.'", "'Go [/nowhere].'")
+    folder.add("command", "tool", source, attribute="app")
+    done = rbee("tool", "--help")
+    assert done.returncode == 1
+    assert "'tool' (rbee-command-tool 1.0) failed in its command: MarkupError" in done.stderr
+    assert "Traceback" not in done.stderr
+    assert rows()["tool"]["status"] == "error"
 
 
 def test_a_command_cannot_take_a_built_in_ones_name(rbee: RbeeHome, folder: PluginFolder) -> None:

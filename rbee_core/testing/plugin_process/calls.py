@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import os
-import sys
 import threading
 from pathlib import Path
 from typing import Any
 
 from ...contracts import Device, DownloadResult, JobEvent, ModelManifest, WorkerRecipe
 from ...jobs import Job, JobOptions
+from ...plugins.import_watch import ImportWatch
 from ...plugins.loading import register
+from ...plugins.problems import package_of
 from ...plugins.records import PluginRecord, normalise, scan
 from ...refs import ModelRef
 from .outcome import outcome
@@ -46,12 +47,11 @@ class Calls:
     def load(self) -> dict[str, Any]:
         """Import and register it, as rbee does."""
         self._record = installed(*self._key)
-        before = set(sys.modules)
-        self._hooks = self._instance()
-        new = sorted(name for name in set(sys.modules) - before if name.partition(".")[0] != "rbee_core")
+        with ImportWatch(package_of(self._record.entry_point)) as watch:
+            self._hooks = self._instance()
         hooks = [name for name, caller in vars(self._hooks).items() if name[0] != "_" and caller.get_hookimpls()]
         schemes = [record.name for record in scan() if (record.kind, normalise(record.dist)) == self._key[::2]]
-        return {"modules": new, "hooks": sorted(hooks), "schemes": schemes}
+        return {"modules": watch.modules, "heavy": watch.heavy(), "hooks": sorted(hooks), "schemes": schemes}
 
     def supports(self, refs: list[str]) -> dict[str, Any]:
         """Each reference's answers, and what was called to find them."""
