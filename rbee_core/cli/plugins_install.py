@@ -88,15 +88,17 @@ def tell(prepared: Prepared, done: Performed, keeper: Keeper | None, *, dry_run:
     for record in done.came if prepared.sources else []:
         output.note(f"{record.title} brings: {record.kind} {record.name}")
     if keeper is not None:
-        _tell_of_keeper(prepared, keeper)
+        _tell_of_keeper(prepared, done, keeper)
 
 
-def _tell_of_keeper(prepared: Prepared, keeper: Keeper) -> None:
+def _tell_of_keeper(prepared: Prepared, done: Performed, keeper: Keeper) -> None:
     """Whether it survives the upgrades of the tool that keeps the environment, and what to do when it does not."""
     from ..plugins.installing.keepers import Keeper
 
     now = Keeper(keeper.tool, keeper.prefix)  # the tool may have just learnt of it
-    asked = [one for one in prepared.wanted if not (one.name and now.lists(one.name))]
+    built = {record.dist for record in done.came} if prepared.sources else set()
+    kept = any(now.lists(name) for name in built)  # a source without a name is what came
+    asked = [one for one in prepared.wanted if not (now.lists(one.name) if one.name else kept)]
     if asked:
         output.note(
             f"{keeper.tool} keeps this environment: {keeper.wipes()} Then `rbee plugins sync` brings them back. "

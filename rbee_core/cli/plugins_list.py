@@ -58,3 +58,16 @@ def list_plugins(
         output.note("No plugins match.")
     else:
         output.note("No plugins are installed. Those of rbee, and how to install them: rbee plugins list --all")
+    _tell_what_is_gone({record.dist for record in every})
+
+
+def _tell_what_is_gone(here: set[str]) -> None:
+    """Plugins that are on record and gone, as after an upgrade: nothing else would be said of them."""
+    from ..plugins.installing.record import InstallRecord
+
+    try:
+        entries = InstallRecord(output.config()).entries()
+    except UsageError:  # those who install are told
+        return
+    if gone := [entry.title for entry in entries if entry.plugins and entry.name not in here]:
+        output.note(f"On record and gone: {', '.join(gone)}. To bring them back: rbee plugins sync")

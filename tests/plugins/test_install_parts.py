@@ -46,6 +46,8 @@ def test_short_names_and_requirements(given: str, meant: str) -> None:
         (["toy @ https://example.invalid/other-1.0-py3-none-any.whl"], "is of other, not of toy"),
         (["toy==1", "toy==2"], "one distribution, twice"),
         (["rbee-core"], "rbee itself"),
+        (["toy @ git+https://git.example/x --hash=sha256:" + "a" * 64], "is source, which has no digest"),
+        (["toy --hash=sha256:aa"], "nothing that can be installed"),
         ([], "Nothing to install"),
     ],
 )
@@ -104,10 +106,10 @@ def test_what_uvx_made_for_one_run_is_explained(tmp_path: Path) -> None:
 RECEIPT = """
 [tool]
 requirements = [
-    { name = "rbee-core" },
+    { name = "rbee-core", extras = ["all"] },
     { name = "one", specifier = ">=1" },
     { name = "two", extras = ["a", "b"] },
-    { name = "three", git = "https://git.example/x" },
+    { name = "three", git = "https://git.x" },
 ]
 """
 
@@ -118,8 +120,8 @@ requirements = [
         (
             {"uv-receipt.toml": RECEIPT},
             "uv tool",
-            "uv tool install rbee-core --with 'one>=1' --with 'two[a,b]' --with git+https://git.example/x --with new",
-            "uv tool install rbee-core --with 'two[a,b]' --with git+https://git.example/x",
+            "uv tool install 'rbee-core[all]' --with 'one>=1' --with 'two[a,b]' --with git+https://git.x --with new",
+            "uv tool install 'rbee-core[all]' --with 'two[a,b]' --with git+https://git.x",
         ),
         (
             {"uv-receipt.toml": "broken ["},

@@ -103,6 +103,7 @@ def test_what_cannot_come_back_is_named_and_holds_up_nothing_else(place: Place) 
     next(place.house.glob("rbee_vendor_pulled-*")).unlink()
     asked = place.python("-m", "rbee_core", "models", "resolve", "kept:x")
     assert "rbee plugins sync" in asked.stderr
+    assert "On record and gone: rbee-vendor-gone 1.0, rbee-vendor-kept 1.0" in place.rbee("list").stderr
 
     done = place.rbee("sync", "--json")
     assert done.returncode == 1

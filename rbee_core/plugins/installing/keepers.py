@@ -38,12 +38,7 @@ class Keeper:
     @cached_property
     def listed(self) -> dict[str, str]:
         """What the tool itself puts back after an upgrade, beside rbee: normalised name → its requirement."""
-        read = self._receipt if self.tool == UV_TOOL else self._metadata
-        try:
-            found = read()
-        except (OSError, ValueError, KeyError, TypeError, AttributeError, RecursionError):
-            return {}
-        return {normalise(name): requirement for name, requirement in found.items() if name != self.prefix.name}
+        return {name: requirement for name, requirement in self._noted.items() if name != normalise(self.prefix.name)}
 
     def lists(self, name: str) -> bool:
         """Whether the tool puts a distribution back by itself."""
@@ -71,7 +66,7 @@ class Keeper:
         if self.tool == PIPX:
             return shlex.join(["pipx", "inject", self.prefix.name, *asked])
         withs = [word for one in [*self.listed.values(), *asked] for word in ("--with", one)]
-        return shlex.join(["uv", "tool", "install", self.prefix.name, *withs])
+        return shlex.join(["uv", "tool", "install", self._rbee, *withs])
 
     def dropping(self, names: Iterable[str]) -> str:
         """The command that has the tool forget plugins."""
@@ -80,7 +75,7 @@ class Keeper:
             return shlex.join(["pipx", "uninject", self.prefix.name, *sorted(gone)])
         kept = [requirement for name, requirement in self.listed.items() if name not in gone]
         withs = [word for one in kept for word in ("--with", one)]
-        return shlex.join(["uv", "tool", "install", self.prefix.name, *withs])
+        return shlex.join(["uv", "tool", "install", self._rbee, *withs])
 
     def inject(self, specs: Iterable[str]) -> list[str]:
         """pipx's command that adds requirements."""
@@ -89,6 +84,20 @@ class Keeper:
     def uninject(self, names: Iterable[str]) -> list[str]:
         """pipx's command that takes distributions away, and nothing that came with them."""
         return [self.program or "pipx", "uninject", self.prefix.name, *names, "--leave-deps"]
+
+    @property
+    def _rbee(self) -> str:
+        """What the environment was made for, with the extras that belong to it."""
+        return self._noted.get(normalise(self.prefix.name), self.prefix.name)
+
+    @cached_property
+    def _noted(self) -> dict[str, str]:
+        """What the tool has written down; nothing of it where that cannot be read."""
+        read = self._receipt if self.tool == UV_TOOL else self._metadata
+        try:
+            return {normalise(name): requirement for name, requirement in read().items()}
+        except (OSError, ValueError, KeyError, TypeError, AttributeError, RecursionError):
+            return {}
 
     def _receipt(self) -> dict[str, str]:
         text = (self.prefix / "uv-receipt.toml").read_text(encoding="utf-8")

@@ -59,6 +59,8 @@ def wanted(names: Iterable[str], files: Iterable[Path] = ()) -> list[Wanted]:
         hashed = _HASHES.fullmatch(text.strip())
         one = _understand((hashed["requirement"] if hashed else text).strip())
         if hashed:
+            if one.source:
+                raise UsageError(f"{redact(one.given)!r} is source, which has no digest before it is built.")
             one = replace(one, sha256s=frozenset(re.findall(r"[0-9a-f]{64}", hashed["hashes"])))
         if one.name == "rbee-core":
             raise UsageError("rbee-core is rbee itself.", "Upgrade it the way that it was installed.")
