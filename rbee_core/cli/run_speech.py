@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+import struct
 import sys
 import time
 from collections.abc import Iterator, Mapping
@@ -50,7 +51,7 @@ class Wish:
         for name, value in self.options.items():
             if value is not None:
                 raise UsageError(
-                    f"--{name.replace('_', '-')} means nothing to a voice ({recipe.id}).", "Leave it away."
+                    f"--{name.replace('_', '-')} means nothing to a voice ({recipe.id}).", "Leave it out."
                 )
         if self.text is None:
             raise UsageError(
@@ -72,6 +73,8 @@ class Wish:
             for piece in Spoken(started.worker.url, self.text or "", started.worker.model):
                 size += len(piece)
                 file.write(piece)
+            if self.to is not None:
+                _tell_length(file, size)
         if self.to is not None and not self.as_json:
             output.note(f"Wrote {self.to} ({size} bytes).")
         return {
@@ -92,7 +95,7 @@ class Wish:
             return
         part = self.to.with_name(f"{self.to.name}.part")
         try:
-            with part.open("wb") as file:
+            with part.open("w+b") as file:
                 yield file
             part.replace(self.to)
         except OSError as error:
@@ -103,3 +106,13 @@ class Wish:
             ) from None
         finally:
             part.unlink(missing_ok=True)
+
+
+def _tell_length(file: BinaryIO, size: int) -> None:
+    """Put a WAV file's length where one that was streamed says that it is unknown."""
+    file.seek(0)
+    head = file.read(44)
+    if head[:4] + head[8:16] + head[36:40] == b"RIFFWAVEfmt data":
+        for place, length in ((4, size - 8), (40, size - 44)):
+            file.seek(place)
+            file.write(struct.pack("<I", min(length, 0xFFFFFFFF)))

@@ -87,9 +87,9 @@ class Place:
         """Run the command that was installed."""
         return self._run("rbee", *arguments, env={**self.env, **env}, status=status)
 
-    def json(self, *arguments: str, **env: str) -> Any:
+    def json(self, *arguments: str, status: int = 0, **env: str) -> Any:
         """Run the command that was installed, with ``--json``: what it prints."""
-        return json.loads(self.rbee(*arguments, "--json", **env).stdout)
+        return json.loads(self.rbee(*arguments, "--json", status=status, **env).stdout)
 
     @property
     def env(self) -> dict[str, str]:

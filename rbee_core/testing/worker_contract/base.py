@@ -35,6 +35,15 @@ class Build:
     recipe: Mapping[str, Any]
     model: Path
 
+    @classmethod
+    def of(cls, variant: str, model: str, home: RbeeHome) -> Build:
+        """Build a variant and download a model, unless that was done in this home before."""
+        build_once(home, variant, model)
+        worker = variant.rpartition("-")[0]
+        recipe = json.loads(home("workers", "show", worker, "--json").stdout)
+        entry = json.loads(home("models", "show", model, "--json").stdout)
+        return cls(variant, environment_python(home, variant), recipe, Path(entry["path"]))
+
     def command(self, ready_file: Path, *, model: Path | None = None, **options: object) -> tuple[list[str], int]:
         """The command line that the recipe gives, and the port, which is 0 if the worker writes it to the ready file.
 
@@ -84,8 +93,8 @@ class Base:
 
     #: Seconds until a worker has to be ready.
     ready_within = 300.0
-    #: Seconds in which the processes of a worker end with it.
-    gone_within = 60.0
+    #: Seconds in which it has to end once something ends it.
+    ends_within = 90.0
 
     @pytest.fixture(scope="class")
     @classmethod
@@ -121,12 +130,7 @@ class Base:
     @classmethod
     def build(cls, variant: str, model: str, shared_home: RbeeHome) -> Build:
         """The variant, built, and the model, downloaded: once for a whole test run."""
-        build_once(shared_home, variant, model)
-        worker = variant.rpartition("-")[0]
-        recipe = json.loads(shared_home("workers", "show", worker, "--json").stdout)
-        entry = json.loads(shared_home("models", "show", model, "--json").stdout)
-        python = environment_python(shared_home, variant)
-        return Build(variant, python, recipe, Path(entry["path"]))
+        return Build.of(variant, model, shared_home)
 
     @pytest.fixture(scope="class")
     @classmethod

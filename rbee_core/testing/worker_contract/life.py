@@ -53,7 +53,7 @@ class LifeContract(Base):
             reader.join(60)
             assert answers, "the answer broke off"
             asked.verify(answers[0])
-            assert worker.process.wait(30) == 0
+            assert worker.process.wait(self.ends_within) == 0
             wait_until(lambda: all_gone(found))
 
     @needs_a_sound_worker
@@ -82,7 +82,7 @@ class LifeContract(Base):
             worker.until_ready()
             found = processes(worker)
             found[-1].send_signal(signal.SIGSEGV)
-            assert worker.process.wait(30) == (-signal.SIGSEGV if len(found) == 1 else 1)
+            assert worker.process.wait(self.ends_within) == (-signal.SIGSEGV if len(found) == 1 else 1)
             assert len(found) == 1 or "SIGSEGV" in worker.log.read_text()
 
     @needs_a_sound_worker
@@ -92,32 +92,32 @@ class LifeContract(Base):
             found = processes(worker)
             worker.process.kill()
             worker.process.wait()
-            wait_until(lambda: all_gone(found), self.gone_within)
+            wait_until(lambda: all_gone(found), self.ends_within)
 
     @needs_a_sound_worker
     def test_left_alone_it_ends_if_it_is_to(self, build: Build, tmp_path: Path) -> None:
         if "idle_timeout" not in used(build.recipe["run"]["entry"]):
             return  # rbee says so when it is asked for
-        with build.start(tmp_path, idle_timeout=0.5) as worker:
-            assert worker.process.wait(60) == 0
+        with build.start(tmp_path, idle_timeout=0.2) as worker:
+            assert worker.process.wait(self.ends_within) == 0
 
     def test_it_ends_with_the_pipe_it_watches_even_while_loading(self, build: Build, tmp_path: Path) -> None:
         with build.start(tmp_path, watch_fd=0) as worker:
             found = processes(worker)
             assert worker.process.stdin is not None
             worker.process.stdin.close()
-            assert worker.process.wait(30) == 0
-            wait_until(lambda: all_gone(found), self.gone_within)
+            assert worker.process.wait(self.ends_within) == 0
+            wait_until(lambda: all_gone(found), self.ends_within)
 
     def test_a_damaged_model_ends_it_with_its_reason(self, build: Build, damaged_model: Path, tmp_path: Path) -> None:
         with build.start(tmp_path / "w", model=damaged_model) as worker:
-            assert worker.process.wait(90) == 1
+            assert worker.process.wait(self.ends_within) == 1
             assert str(damaged_model) in worker.log.read_text()
 
     @needs_a_sound_worker
     def test_a_port_that_is_taken_is_told(self, build: Build, tmp_path: Path) -> None:
         with build.start(tmp_path / "one") as worker, build.start(tmp_path / "two", port=worker.port) as second:
-            assert second.process.wait(30) == 1
+            assert second.process.wait(self.ends_within) == 1
             assert f"Cannot listen on 127.0.0.1:{worker.port}: Address already in use" in second.log.read_text()
 
     def test_its_ready_file_says_where_it_listens(self, build: Build, tmp_path: Path) -> None:
@@ -144,5 +144,5 @@ class LifeContract(Base):
             return
         given: dict[str, Any] = {option: Path(value) if option == "model" else value}
         with build.start(tmp_path, **given) as worker:
-            assert worker.process.wait(60) == 2
+            assert worker.process.wait(self.ends_within) == 2
             assert message in worker.log.read_text()

@@ -19,6 +19,11 @@ public <order> = (open | close | paint) the (red | blue | green) (door | window 
 @pytest.fixture(scope="session")
 def heard() -> Callable[[bytes, int], str]:
     """What is heard in 16-bit samples, of which there are so many a second."""
+    return recogniser()
+
+
+def recogniser() -> Callable[[bytes, int], str]:
+    """PocketSphinx, whose wheel has a model of English in it."""
     decoder = Decoder(lm=None, loglevel="FATAL")
     decoder.add_jsgf_string("orders", GRAMMAR)
     decoder.activate_search("orders")
