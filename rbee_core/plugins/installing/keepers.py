@@ -57,7 +57,7 @@ class Keeper:
     def wipes(self) -> str:
         """One sentence: what will take a plugin away that the tool does not list."""
         if self.tool == UV_TOOL:
-            return "`uv tool upgrade` and `uv tool install` remove plugins that were not installed with --with."
+            return "`uv tool upgrade` removes plugins that were not installed with --with."
         return "`pipx reinstall` removes plugins that pipx did not inject."
 
     def keeping(self, requirements: Iterable[str]) -> str:
