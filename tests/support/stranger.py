@@ -29,7 +29,7 @@ class Environment:
     def make(cls, path: Path, *, pip: bool = False) -> Environment:
         """Make one.
 
-        :param pip: with pip in it; takes some seconds more.
+        :param pip: with pip in it, and what builds a distribution, so that pip need not fetch that for each.
         """
         command = [sys.executable, "-m", "venv"] if pip else [uv.find_uv_bin(), "venv", "--quiet"]
         subprocess.run([*command, str(path)], check=True)
@@ -42,6 +42,8 @@ class Environment:
             program = path / "bin" / name
             program.write_text(f'#!/bin/sh\nexec "{made.python}" {arguments} "$@"\n')
             program.chmod(program.stat().st_mode | stat.S_IXUSR)
+        if pip:
+            made._uv_pip("hatchling", "editables")
         return made
 
     @property
@@ -57,9 +59,7 @@ class Environment:
 
     def install(self, folder: Path) -> None:
         """Build a distribution's wheel and install that; what it requires is here."""
-        command = [uv.find_uv_bin(), "pip", "install", "-q", "--no-deps", "--python", str(self.python), str(folder)]
-        done = subprocess.run(command, capture_output=True, text=True, check=False)
-        assert done.returncode == 0, done.stderr
+        self._uv_pip("--no-deps", str(folder))
 
     def run(
         self, *command: str, cwd: Path, env: Mapping[str, str] | None = None, limit: float = 200
@@ -75,3 +75,8 @@ class Environment:
             check=False,
             timeout=limit,
         )
+
+    def _uv_pip(self, *arguments: str) -> None:
+        command = [uv.find_uv_bin(), "pip", "install", "-q", "--python", str(self.python), *arguments]
+        done = subprocess.run(command, capture_output=True, text=True, check=False)
+        assert done.returncode == 0, done.stderr

@@ -122,6 +122,7 @@ class Walkthrough:
         script = f'. "{state}"; cd "$(cat ../cwd)"\n{command}\nstatus=$?\npwd > "{self.folder.parent}/cwd"\n'
         script += f'export -p > "{state}"; exit $status'
         own = {"RBEE_HOME": str(self.folder.parent / "home"), "COLUMNS": "100", "GIT_CONFIG_GLOBAL": os.devnull}
+        own["PIP_NO_BUILD_ISOLATION"] = "0"  # which means yes: what builds is there already
         with printed.open("w+", encoding="utf-8") as out:
             process = subprocess.Popen(
                 ["bash", "-c", script],

@@ -45,7 +45,7 @@ class Hostile(BaseHTTPRequestHandler):
 def answer(monkeypatch: pytest.MonkeyPatch) -> Iterator[Ask]:
     """A share that answers what a test says."""
     server = ThreadingHTTPServer(("127.0.0.1", 0), Hostile)
-    Thread(target=server.serve_forever, daemon=True).start()
+    Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01}, daemon=True).start()
     monkeypatch.setenv("WEBDAV_URL", f"http://127.0.0.1:{server.server_port}")
 
     def ask(text: str) -> str:
