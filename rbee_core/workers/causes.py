@@ -24,6 +24,7 @@ BUILD_AGAIN = (
     "Build it again for this machine: rbee workers build ID --force; with RBEE_ENGINE_WHEELS=off if it came prebuilt"
 )
 _DRIVER = "Update the GPU's driver, or run on another device: --backend cpu"
+_NO_GPU = "See what is there: rbee hardware. Build it again (rbee workers build ID --force), or run with --backend cpu"
 _NO_DRIVER = "Install NVIDIA's driver, give the container the GPU (--gpus all), or run on another device: --backend cpu"
 _NO_ROCM = "Install ROCm, of the version that it was built with, or run on another device: --backend cpu"
 
@@ -60,6 +61,7 @@ _KNOWN = (
         BUILD_AGAIN,
         r"no kernel image is available|hipErrorNoBinaryForGpu|invalid device function|no compatible devices? found",
     ),
+    _cause("the engine sees no GPU", _NO_GPU, r"the engine sees no GPU|no CUDA-capable device is detected"),
     _cause("there is no NVIDIA driver here", _NO_DRIVER, r"libcuda\.so[.\d]*: cannot open|nvcuda\.dll"),
     _cause(
         "ROCm, or a library of it, is missing here",

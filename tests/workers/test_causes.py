@@ -23,6 +23,7 @@ TEXTS = [
     ("ImportError: libcudart.so.12: cannot open shared object file: No such file or directory", "library"),
     ("ImportError: libcuda.so.1: cannot open shared object file: No such file or directory", "no NVIDIA driver"),
     ("ImportError: libamdhip64.so.7: cannot open shared object file: No such file or directory", "ROCm"),
+    ("ValueError: the engine sees no GPU: it was not built for one, or the driver shows it none", "sees no GPU"),
     ("OSError: [Errno 98] Address already in use", "port is taken"),
     ("error loading model architecture: unknown model architecture: 'brandnew'", "does not know this kind"),
     ("llama_model_load: tensor 'blk.0.ffn_up.weight' data is not within the file bounds, model is corrupted or "

@@ -19,6 +19,7 @@ def _configure(settings: Settings) -> dict[str, Any]:
     return {
         "kv_type": settings.kv_type,
         "threads": default_threads(settings.model.stat().st_size, settings.threads),
+        "on_gpu": not settings.device.startswith("CPU"),
         "gpu_layers": settings.gpu_layers,
         "tensor_split": list(settings.tensor_split),
         "prompt_cache_mib": PROMPT_CACHE_MIB,

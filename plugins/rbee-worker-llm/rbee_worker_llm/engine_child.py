@@ -19,8 +19,17 @@ def load(config: dict[str, Any]) -> Serving:
     task = task_of(Path(config["model"]))
     if task.makes is None:
         raise ValueError("it ranks texts (a reranker), which this worker has no use for")
+    if config["on_gpu"] and not _sees_gpu(xllamacpp):
+        raise ValueError("the engine sees no GPU: it was not built for one, or the driver shows it none")
     server = xllamacpp.Server(_params(xllamacpp, config, task))
     return Serving(server.listening_address, server, (task.makes,))
+
+
+def _sees_gpu(xllamacpp: Any) -> bool:
+    """Whether there is one to compute on. Without, the engine would take the processor, and not say so."""
+    kinds = xllamacpp.ggml_backend_dev_type
+    gpus = (kinds.GGML_BACKEND_DEVICE_TYPE_GPU, kinds.GGML_BACKEND_DEVICE_TYPE_IGPU)
+    return any(device["type"] in gpus for device in xllamacpp.get_device_info())
 
 
 def _params(xllamacpp: Any, config: dict[str, Any], task: Task) -> Any:

@@ -123,3 +123,12 @@ def test_nothing_is_left_in_the_temporary_folder(worker_python: Path, demo_model
         with started_worker(worker_python, tmp_path / "w", "--model", str(demo_model), env=env) as worker:
             worker.until_ready()
             assert len(list(temporary.iterdir())) == 2
+
+
+def test_an_engine_that_sees_no_gpu_does_not_take_the_processor_instead(
+    worker_python: Path, demo_model: Path, tmp_path: Path
+) -> None:
+    arguments = ["--model", str(demo_model), "--device", "GPU-0"]
+    with started_worker(worker_python, tmp_path, *arguments) as worker:
+        assert worker.process.wait(60) == 1
+        assert "the engine sees no GPU" in worker.log.read_text()
