@@ -9,9 +9,9 @@ from rbee_core.testing.dists import make_dist
 
 _PLUGINS = """
 import os
-from rbee_backend_cpu import CpuBackend
 from rbee_core import hookimpl
 from rbee_core.contracts import Device
+from rbee_core.workers import build_pip_worker
 from rbee_vendor_demo import DemoVendor
 
 
@@ -43,7 +43,7 @@ class Vendor(DemoVendor):
         return super().read_model(ref, name, start, length, job)
 
 
-class Backend(CpuBackend):
+class Backend:
     @hookimpl
     def detect_hardware(self):
         _note("detect_hardware")
@@ -59,7 +59,7 @@ class Backend(CpuBackend):
     @hookimpl
     def build_worker(self, recipe, variant, dest, job, devices):
         _note("build_worker", recipe=recipe, variant=variant, dest=dest, job=job, devices=devices)
-        return super().build_worker(recipe, variant, dest, job)
+        return build_pip_worker(recipe, variant, dest, job)
 """
 #: Its process ends at once: what is asked of plugins is over by then.
 _RECIPE = """
