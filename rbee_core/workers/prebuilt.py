@@ -24,6 +24,8 @@ if TYPE_CHECKING:
 
 #: An index in a command that a description shows. A longer address is none.
 _SHOWN = re.compile(r"--(?:extra-)?index-url(?:=|[ \t]+)[\"']?(https?://[^\s\"'`<>\\]{1,300})(?=[\s\"'`<>\\]|$)")
+#: What uv and pip say of an index that does not answer.
+_UNREACHED = re.compile(r"Failed to fetch|Request failed|connection broken|Read timed out", re.IGNORECASE)
 #: The largest description that is read, in bytes.
 _LARGEST = 1 << 20
 
@@ -44,8 +46,8 @@ def take_prebuilt(
     """
     (requirement, *others) = pip.compiled()[1]
     if place := pip.wheels:
-        if not _installed(environment, [requirement, *others], place, tools, env):
-            raise _none(f"nothing in {place} fits this machine (RBEE_ENGINE_WHEELS)")
+        if (reason := _install(environment, [requirement, *others], place, tools, env)) is not None:
+            raise _none(f"{reason} (RBEE_ENGINE_WHEELS)")
         return {"prebuilt": pip.from_source, "wheels": place}
     if tools.job.options.offline and find_uv() is None:
         raise _none("its publisher's index cannot be asked offline")
@@ -58,10 +60,10 @@ def take_prebuilt(
             continue
         what = f"{name} is looked for prebuilt on {place}, which its own description ({version}) names."
         tools.job.emit("worker_build_prebuilt", what, index=place, package=name)
-        if _installed(environment, [requirement], place, tools, env):
+        if (reason := _install(environment, [requirement], place, tools, env)) is None:
             found = {"prebuilt": pip.from_source, "wheels": place, "describedBy": f"{name} {version}"}
             return found | {"record": _record(environment, name, tools)}
-        reasons.append(f"nothing on {place} fits this machine, or it cannot be reached")
+        reasons.append(reason)
     raise _none("; ".join(reasons))
 
 
@@ -135,16 +137,17 @@ def _record(environment: Environment, name: str, tools: Tools) -> str | None:
     return "sha256:" + hashlib.sha256(data).hexdigest()
 
 
-def _installed(
+def _install(
     environment: Environment, requirements: list[str], place: str, tools: Tools, env: Mapping[str, str]
-) -> bool:
+) -> str | None:
+    """Take wheels from a place; why it could not be, or ``None``."""
     try:
         install_wheels(environment, requirements, tools, place, env)
     except RbeeError as error:
         if error.code is not ErrorCode.BUILD_FAILED:
             raise
-        return False
-    return True
+        return f"{place} cannot be reached" if _UNREACHED.search(error.message) else f"{place} has none that fits here"
+    return None
 
 
 def _none(reason: str) -> NotPrebuiltError:

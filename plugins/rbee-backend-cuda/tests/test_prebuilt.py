@@ -123,12 +123,14 @@ def test_what_the_publisher_does_not_have_is_compiled(rbee: RbeeHome, tmp_path: 
     done = build(rbee, folder, "rtx4090", env | toolkit(tmp_path / "cuda", "12.4"))
     assert built(rbee)[1]["CUDA_ARCHITECTURES"] == "89"
     assert indexes.asked("cu124")
-    assert "toy-engine is compiled: nothing on " in done.stderr
-    # Where it cannot be compiled either, both are told.
+    assert f"toy-engine is compiled: {indexes.server.url}/whl/cu124 has none that fits here" in done.stderr
+    # Where it cannot be compiled either, both are told; so is that an index fails.
+    indexes.server.page("/whl/cu124/toy-engine/", status=500)
     env |= toolkit(tmp_path / "less", "12.4", cublas=False)
     done = build(rbee, folder, "rtx4090", env | {"RBEE_HOME": str(tmp_path / "other")})
     assert done.returncode == 1
-    for words in ("lacks cuBLAS", "Nor was it found prebuilt: nothing on ", "(BUILD_FAILED)"):
+    why = f"Nor was it found prebuilt: {indexes.server.url}/whl/cu124 cannot be reached."
+    for words in ("lacks cuBLAS", why, "(BUILD_FAILED)"):
         assert words in done.stderr
 
 
