@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 from typing import Any
 
 # rbee's command line has them loaded before any plugin: they are not what a command costs.
@@ -13,7 +12,9 @@ from ...checking.commands import check_command
 from ...cli.app import COMMANDS
 from ...errors import ErrorCode, RbeeError
 from ...plugins.guard import FaultyPluginError
+from ...plugins.import_watch import ImportWatch
 from ...plugins.loading import resolve
+from ...plugins.problems import package_of
 from ...plugins.records import PluginRecord, normalise
 from .calls import installed
 from .watch import Watch
@@ -33,23 +34,22 @@ class CommandCalls:
     def load(self) -> dict[str, Any]:
         """Import it, as rbee does."""
         self._record = installed(*self._key)
-        before = set(sys.modules)
-        app = resolve(self._record)
+        with ImportWatch(package_of(self._record.entry_point)) as watch:
+            app = resolve(self._record)
         if not isinstance(app, typer.Typer):
             raise FaultyPluginError(f"{self._record.entry_point} is a {type(app).__name__}, not a typer.Typer")
         self._app = app
-        return {"modules": _new(before), "hooks": []}
+        return {"modules": watch.modules, "hooks": []}
 
     def help(self) -> dict[str, Any]:
         """Write the help of each of its commands: what that imports, or why it cannot be."""
         assert self._record is not None
-        before = set(sys.modules)
-        with self._watch.calls() as self.seen:
+        with self._watch.calls() as self.seen, ImportWatch(package_of(self._record.entry_point)) as watch:
             try:
-                check_command(self._record, self._app, list(COMMANDS))
+                check_command(self._record, typer.main.get_command(self._app), list(COMMANDS))
             except FaultyPluginError as error:
                 return {"faulty": error.reason, "modules": []}
-        return {"modules": _new(before)}
+        return {"modules": watch.modules}
 
     def fail(self, regular: bool) -> dict[str, Any]:
         """Let the first of its commands fail in the middle: by an `RbeeError`, or by what nobody expected."""
@@ -74,7 +74,3 @@ class CommandCalls:
 
     def cancel(self) -> None:
         """Nothing here goes on for long."""
-
-
-def _new(before: set[str]) -> list[str]:
-    return sorted(name for name in set(sys.modules) - before if name.partition(".")[0] != "rbee_core")
