@@ -74,17 +74,16 @@ def build_pip_worker(
         taken, why_not = _prebuilt(environment, pip, devices, tools, env)
         more |= taken
     if pip.from_source:
-        ready = _ready_to_compile(needs, dest, env, why_not)
+        ready = _ready_to_compile(needs, dest, env, job, why_not)
         env = {**env, **ready.env}
         more |= {"compiled": pip.from_source, "toolchain": ready.found}
-        job.log("; ".join(f"{name}: {what}" for name, what in ready.found.items()))
     environment = environment or create_environment(dest / "env", tools)
     install_pip(environment, pip, tools, env)
     _copy_packages(recipe, pip, environment, tools)
     more |= {"installed": environment.versions(tools), "environment": env}
     if untried:
-        job.emit("worker_build_untried", f"{variant.id} is built, but not tried: {untried}.", worker=variant.id)
         more |= {"untried": untried}
+        job.emit("worker_build_untried", f"{variant.id} is built, but not tried: {untried}.", worker=variant.id)
     else:
         _check(recipe, environment, tools, prebuilt="prebuilt" in more)
     return _binary(recipe, variant, environment, {"system": "pip", "requirements": pip.requirements, **more})
@@ -129,14 +128,16 @@ def _prebuilt(
     return taken, ""
 
 
-def _ready_to_compile(needs: Needs | None, dest: Path, env: Mapping[str, str], why_not: str) -> Ready:
-    """`preflight.check`, whose error also tells why nothing prebuilt was taken."""
+def _ready_to_compile(needs: Needs | None, dest: Path, env: Mapping[str, str], job: Job, why_not: str) -> Ready:
+    """`preflight.check`, told in the log; its error also tells why nothing prebuilt was taken."""
     try:
-        return check(needs or Needs(), dest, env)
+        ready = check(needs or Needs(), dest, env)
     except RbeeError as error:
         if why_not:
             error.message += f"\nNor was it found prebuilt: {why_not}."
         raise
+    job.log("; ".join(f"{name}: {what}" for name, what in ready.found.items()))
+    return ready
 
 
 def _binary(
