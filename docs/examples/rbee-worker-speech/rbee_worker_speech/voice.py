@@ -36,10 +36,14 @@ class Voice:
     def __init__(self, file: Path) -> None:
         voice, language = _read(file)
         self._engine = load_engine()
-        self.rate: int = self._engine.espeak_Initialize(_SYNCHRONOUS, 0, _data(), _DONT_EXIT)
+        data = Path(espeakng_loader.get_data_path())
+        os.chdir(data.parent)  # the engine takes no long paths
+        self.rate: int = self._engine.espeak_Initialize(_SYNCHRONOUS, 0, os.fsencode(data.name), _DONT_EXIT)
+        if self.rate <= 0:
+            raise ValueError(f"eSpeak NG cannot read its own data in {data}")
         if self._engine.espeak_SetVoiceByName(language.encode()) != 0:
             raise ValueError(f"eSpeak NG does not know its language, {language!r}")
-        with TemporaryDirectory() as folder:  # the engine takes no long paths
+        with TemporaryDirectory() as folder:
             copy = Path(folder, "voice")
             copy.write_bytes(voice)
             if self._engine.espeak_ng_SetVoiceByFile(os.fsencode(copy)) != 0:
@@ -98,10 +102,6 @@ def engine_version() -> str:
     engine.espeak_Info.restype = ctypes.c_char_p
     version: bytes = engine.espeak_Info(None)
     return f"eSpeak NG {version.decode()}"
-
-
-def _data() -> bytes:
-    return os.fsencode(espeakng_loader.get_data_path())
 
 
 def _read(file: Path) -> tuple[bytes, str]:
