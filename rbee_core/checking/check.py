@@ -99,7 +99,7 @@ def _of_distributions(records: Sequence[PluginRecord]) -> dict[tuple[str, str, s
     @cache
     def whole(location: str) -> tuple[Installed | None, list[Finding]]:
         if (installed := read(location)) is None:
-            return None, []
+            return None, [finding("file-changed", "what was installed with it cannot be read: its metadata is damaged")]
         return installed, [*check_files(installed), *check_requirements(installed), *check_groups(installed)]
 
     found = {}

@@ -8,6 +8,7 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from ..plugins.isolation import one_line
 from ..plugins.problems import package_of
 from ..plugins.records import GROUPS, PluginRecord
 from .installed import Installed, changed, missing
@@ -18,6 +19,8 @@ if TYPE_CHECKING:
 
 #: Files that are named in a message.
 _NAMED = 5
+#: Characters of each.
+_LONGEST = 100
 
 
 def check_files(installed: Installed) -> Iterator[Finding]:
@@ -98,4 +101,4 @@ def own_folders(record: PluginRecord) -> list[Path]:
 
 def _listed(names: list[str]) -> str:
     more = f" and {len(names) - _NAMED} more" if len(names) > _NAMED else ""
-    return ", ".join(names[:_NAMED]) + more
+    return ", ".join(one_line(name)[:_LONGEST] for name in names[:_NAMED]) + more

@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import csv
 import hashlib
+import os
 import stat
 from collections.abc import Iterator
 from dataclasses import dataclass, field
@@ -50,8 +51,8 @@ class Installed:
 
     def lists(self, path: Path) -> bool:
         """Whether RECORD has this file."""
-        root = self.location.parent
-        return any((root / one.name).resolve() == path.resolve() for one in self.files if one.name.endswith(path.name))
+        same = [self.location.parent / one.name for one in self.files if one.name.endswith(path.name)]
+        return any(_status(one) is not None and one.samefile(path) for one in same)
 
 
 def read(location: str) -> Installed | None:
@@ -66,7 +67,7 @@ def read(location: str) -> Installed | None:
 def missing(installed: Installed) -> Iterator[str]:
     """The files that were installed and are gone. Compiled files come and go."""
     for one in installed.files:
-        if "__pycache__" not in one.name and not (installed.location.parent / one.name).exists():
+        if "__pycache__" not in one.name and _status(installed.location.parent / one.name) is None:
             yield one.name
 
 
@@ -75,11 +76,8 @@ def changed(installed: Installed) -> Iterator[str]:
     budget = _MOST_HASHED
     for one in installed.files:
         path = installed.location.parent / one.name
-        try:
-            status = path.stat()
-        except OSError:
-            continue
-        if "__pycache__" in one.name or not stat.S_ISREG(status.st_mode):
+        status = _status(path)
+        if status is None or "__pycache__" in one.name or not stat.S_ISREG(status.st_mode):
             continue
         if one.size is not None and status.st_size != one.size:
             yield one.name
@@ -115,6 +113,14 @@ def _files(text: str) -> list[RecordedFile]:
             digest, size = [*row[1:], "", ""][:2]
             found.append(RecordedFile(row[0], digest, int(size) if size.isdecimal() else None))
     return found
+
+
+def _status(path: Path) -> os.stat_result | None:
+    """What is there; ``None`` for nothing, and for a name that no file can have."""
+    try:
+        return path.stat()
+    except (OSError, ValueError):
+        return None
 
 
 def _digest(path: Path, expected: str) -> str | None:

@@ -211,6 +211,8 @@ BAD: dict[str, Bad] = {
         "file-missing", "installed, but gone: lost_file.txt", files={"lost_file.txt": "x"},
         damage=_delete("lost_file.txt"),
     ),
+    "hostile-record": Bad("file-missing", "gone: a b.txt, ", damage=lambda site, package: _add_hostile(site, package)),
+    "no-record": Bad("file-changed", "its metadata is damaged", damage=lambda site, package: _damage(site, package)),
     "other-file": Bad(
         "file-changed", "changed since it was installed: other_file.txt", files={"other_file.txt": "x"},
         damage=_write("other_file.txt", "y"),
@@ -290,6 +292,18 @@ def _unlist(site: Path, package: str) -> None:
     record = site / f"{package}-1.0.dist-info" / "RECORD"
     lines = record.read_text().splitlines(keepends=True)
     record.write_text("".join(line for line in lines if "worker.toml" not in line))
+
+
+def _add_hostile(site: Path, package: str) -> None:
+    """Names that no file can have, and files that never end."""
+    names = ["a\0b.txt", "x" * 5000, "/dev/zero", "../" * 40 + "dev/zero", str(site)]
+    with (site / f"{package}-1.0.dist-info" / "RECORD").open("a") as record:
+        record.writelines(f"{name},sha256=AAAA,5\n" for name in names)
+
+
+def _damage(site: Path, package: str) -> None:
+    with (site / f"{package}-1.0.dist-info" / "RECORD").open("a") as record:
+        record.write("x" * 200_000 + ",,\n")
 
 
 def editable(site: Path, package: str) -> None:
