@@ -1,0 +1,1 @@
+"""The smallest worker that is one: it echoes, on the standard library."""
