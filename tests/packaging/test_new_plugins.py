@@ -6,7 +6,6 @@ sees is a folder of wheels: this checkout's, and what those and the new plugin r
 
 from __future__ import annotations
 
-import json
 import subprocess
 import tomllib
 from collections.abc import Mapping
@@ -31,25 +30,25 @@ KINDS = {
 
 @pytest.fixture(scope="module")
 def house(tmp_path_factory: pytest.TempPathFactory, dists: dict[str, Distribution]) -> Place:
-    """The folder of wheels, filled for all kinds."""
+    """The folder of wheels, filled for all kinds; and an rbee to make new plugins with, in a place of its own."""
     place = Place.make(tmp_path_factory.mktemp("house"))
     place.put(dists[name].wheel for name in sorted(set().union(*KINDS.values())))
     worker = dists["rbee-worker-llm"]
     recipe = tomllib.loads(worker.files[f"{worker.package}/worker.toml"].decode())
     engine = [one for one in recipe["build"]["pip"]["requirements"] if not one.startswith("xllamacpp")]
     place.fetch("rbee-core[test]", "rbee-backend-cpu", "hatchling>=1.27", "editables", *engine)
+    place.pip("install", "rbee-core")
     return place
 
 
 @pytest.mark.parametrize("kind", KINDS)
 def test_a_new_plugin_passes_its_own_tests(kind: str, house: Place, tmp_path: Path) -> None:
+    told = house.json("plugins", "new", kind, "shelfy", "--author", "Ada <ada@rbee.dev>")
+    folder = Path(told["folder"])
+    assert folder == house.home / f"rbee-{kind}-shelfy"
+
     place = Place.make(tmp_path)
     place.put(house.house.iterdir())
-    place.pip("install", "rbee-core")
-    told = json.loads(place.rbee("plugins", "new", kind, "shelfy", "--author", "Ada <ada@rbee.dev>", "--json").stdout)
-    folder = Path(told["folder"])
-    assert folder == place.home / f"rbee-{kind}-shelfy"
-
     place.pip("install", "-e", f"{folder}[test]")
     ours = {name for name in place.versions() if name.startswith("rbee-")}
     assert ours == KINDS[kind] | {told["dist"]}
