@@ -21,10 +21,6 @@ _NAMED = "An entry point, or a distribution for all it brings."
 Name = Annotated[str, typer.Argument(metavar="NAME", help=_NAMED, autocompletion=complete.plugin_names)]
 NameOn = Annotated[str, typer.Argument(metavar="NAME", help=_NAMED, autocompletion=complete.enabled_plugins)]
 NameOff = Annotated[str, typer.Argument(metavar="NAME", help=_NAMED, autocompletion=complete.disabled_plugins)]
-Names = Annotated[
-    list[str],
-    typer.Argument(metavar="NAME…", help="Entry points, or distributions.", autocompletion=complete.plugin_names),
-]
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 Yes = Annotated[bool, typer.Option("--yes", "-y", help="Do not ask.")]
 Timeout = Annotated[float, typer.Option("--timeout", min=0.1, help="Seconds each plugin may take.")]
