@@ -12,6 +12,8 @@ from pathlib import Path
 from shutil import copyfile
 from typing import Any
 
+from packaging.utils import parse_wheel_filename
+
 from rbee_core.testing.cli import clean_env
 
 from .distributions import ROOT
@@ -66,12 +68,14 @@ class Place:
     def fetch(self, *requirements: str) -> None:
         """Fetch wheels, with those that they require, in the versions that this checkout is tested with.
 
-        From wherever this machine's own settings say; every later step does without.
+        From wherever this machine's own settings say, but for what is here already; every later step does without.
         """
-        options = ["--only-binary", ":all:", "-c", str(ROOT / "constraints.txt"), "--find-links", str(self.house)]
-        self._run(
-            "python", "-m", "pip", "download", "-q", "-d", str(self.house), *options, *requirements, env=clean_env()
-        )
+        here = self.folder / "here.txt"
+        named = [parse_wheel_filename(wheel.name) for wheel in self.house.glob("*.whl")]
+        here.write_text("".join(f"{name}=={version}\n" for name, version, *_ in named), encoding="utf-8")
+        options = ["--only-binary", ":all:", "-c", str(here), "-c", str(ROOT / "constraints.txt")]
+        options += ["--find-links", str(self.house), "-d", str(self.house)]
+        self._run("python", "-m", "pip", "download", "-q", *options, *requirements, env=clean_env())
 
     def pip(self, command: str, *arguments: str) -> str:
         """Run pip, which knows the folder of wheels and nothing else: its standard output."""
