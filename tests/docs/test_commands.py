@@ -16,7 +16,7 @@ from support.markdown import ROOT, blocks, code_spans, pages, title
 
 ALL = [*pages(), *sorted((ROOT / "docs/examples").glob("*/README.md"))]
 #: Commands that a plugin brings, here or in a tutorial.
-PLUGINS = frozenset({"recipes", "sizes", "hello", "NAME", "…"})
+PLUGINS = frozenset({"recipes", "sizes"})
 _SHELLS = ("sh", "console", "bash")
 #: Where one command ends and another begins.
 _BETWEEN = re.compile(r"&&|\|\||[;|<>&]")
