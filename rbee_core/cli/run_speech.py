@@ -50,9 +50,7 @@ class Wish:
             )
         for name, value in self.options.items():
             if value is not None:
-                raise UsageError(
-                    f"--{name.replace('_', '-')} means nothing to a voice ({recipe.id}).", "Leave it out."
-                )
+                raise UsageError(f"--{name.replace('_', '-')} means nothing to a voice ({recipe.id}).", "Leave it out.")
         if self.text is None:
             raise UsageError(
                 "A voice holds no conversation.", 'Say what to speak: rbee run MODEL "…" --output FILE.wav'

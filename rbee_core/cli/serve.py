@@ -50,7 +50,13 @@ def serve(
     if api_key_file is not None and not api_key_file.is_file():
         raise UsageError(f"--api-key-file {api_key_file}: no such file", "Name a file that holds the key, on one line.")
     key = api_key_file.absolute() if api_key_file else None
-    how = {"host": host, "port": port, "api_key_file": key, "attached": not detach, "idle_timeout": idle_timeout}
+    how: dict[str, Any] = {
+        "host": host,
+        "port": port,
+        "api_key_file": key,
+        "attached": not detach,
+        "idle_timeout": idle_timeout,
+    }
     with narrated_job(download_options(offline=wanted.offline), json=as_json) as job:
         ready = prepare(model, job, wanted, parallel=DEFAULT_PARALLEL, **how)
         started = facade().workers.start(ready.recipe, ready.variant, ready.entry, ready.options, job)
