@@ -15,6 +15,7 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from .cli import clean_env
+from .orphans import bound
 
 
 def wait_until(condition: Callable[[], object], seconds: float = 60) -> None:
@@ -136,7 +137,7 @@ def started(
     ready.unlink(missing_ok=True)
     with log.open("wb") as output:
         process = subprocess.Popen(
-            list(argv),
+            bound(argv),
             stdin=subprocess.PIPE,
             stdout=output,
             stderr=subprocess.STDOUT,
@@ -146,8 +147,8 @@ def started(
         )
     try:
         wait_until(lambda: ready.exists() or process.poll() is not None or _listens(port))
-        bound = json.loads(ready.read_text())["port"] if ready.exists() else port
-        yield Worker(process, f"http://127.0.0.1:{bound}", log)
+        taken = json.loads(ready.read_text())["port"] if ready.exists() else port
+        yield Worker(process, f"http://127.0.0.1:{taken}", log)
     finally:
         process.kill()
         process.wait()
