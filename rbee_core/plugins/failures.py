@@ -1,7 +1,8 @@
 """What is remembered about plugins that failed, in ``plugin-failures.json`` of the state folder.
 
 A failure stands for one version of one distribution, as it was on disk then: a reinstall, an upgrade or an edit of its
-code lifts it, and so does passing. Nothing here ever fails: a file that is damaged or cannot be written only forgets.
+code lifts it, and so does passing. A plugin that was never loaded as it is now is noted before it is: some end the
+process, and nobody is left to tell. Nothing here ever fails: a file that is damaged or cannot be written only forgets.
 """
 
 from __future__ import annotations
@@ -20,6 +21,7 @@ if TYPE_CHECKING:
 
 #: Failures of these stages are met before any hook of the plugin is called.
 LOAD, CHECK = "load", "check"
+_TABLES = ("failures", "conflicts", "hooks", "loading", "loaded")
 #: Source files of a plugin looked at for its fingerprint, at most.
 _MOST_FILES = 2000
 
@@ -50,7 +52,7 @@ class Failures:
         """The failure that stands for this plugin as it is now."""
         row = self._now()["failures"].get(_key(record))
         if not isinstance(row, dict) or row.get("version") != record.version:
-            return None
+            return self._broken_off(record)
         if row.get("entryPoint") != record.entry_point or row.get("fingerprint") != fingerprint(record):
             return None
         status = row.get("status")
@@ -78,10 +80,48 @@ class Failures:
     def passed(self, record: PluginRecord, where: str) -> None:
         """Forget a failure that was met where the plugin now passed; passing a check lifts any."""
         row = self._data["failures"].get(_key(record))
+        if where == CHECK and _key(record) in self._data["loading"]:
+            self.ended(record, loaded=True)
         if row is None:
             return
         if where == CHECK or not isinstance(row, dict) or row.get("where") in (where, LOAD):
             self._change(lambda data: data["failures"].pop(_key(record), None))
+
+    def begins(self, record: PluginRecord) -> bool:
+        """Note that a plugin is about to be loaded, unless it is known to load as it is now.
+
+        :returns: whether it was noted; `ended` takes the note back.
+        """
+        mark = fingerprint(record)
+        if self._now()["loaded"].get(_key(record)) == mark:
+            return False
+        from ..process_groups import started_at
+
+        row = {"fingerprint": mark, "pid": os.getpid(), "began": started_at(os.getpid())}
+        self._change(lambda data: data["loading"].update({_key(record): row}))
+        return True
+
+    def ended(self, record: PluginRecord, *, loaded: bool) -> None:
+        """Take back what `begins` noted: this process is still here."""
+
+        def edit(data: dict[str, dict[str, Any]]) -> None:
+            row = data["loading"].pop(_key(record), None)
+            if loaded and isinstance(row, dict):
+                data["loaded"][_key(record)] = row.get("fingerprint")
+
+        self._change(edit)
+
+    def _broken_off(self, record: PluginRecord) -> Failure | None:
+        """The failure of a plugin whose loading nobody outlived."""
+        row = self._now()["loading"].get(_key(record))
+        if not isinstance(row, dict) or row.get("fingerprint") != fingerprint(record):
+            return None
+        from ..process_groups import is_running
+
+        pid, began = row.get("pid"), row.get("began")
+        if isinstance(pid, int) and isinstance(began, float) and is_running(pid, began):
+            return None
+        return Failure(LOAD, "rbee ended while it was being loaded", fatal=True)
 
     def note_hooks(self, record: PluginRecord, hooks: list[str]) -> None:
         """Keep what a check found the plugin to implement, for ``rbee plugins show``."""
@@ -128,7 +168,7 @@ class Failures:
             data = read_json(self.path)
         except (ValueError, OSError):
             data = {}
-        tables = {name: data.get(name) for name in ("failures", "conflicts", "hooks")}
+        tables = {name: data.get(name) for name in _TABLES}
         return {name: dict(table) if isinstance(table, dict) else {} for name, table in tables.items()}
 
     def _change(self, edit: Callable[[dict[str, dict[str, Any]]], object]) -> None:

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
+from threading import Timer
 from typing import TYPE_CHECKING, Any
 
 from ..errors import ErrorCode, RbeeError
@@ -20,6 +22,8 @@ if TYPE_CHECKING:
     from ..config import Config
     from ..refs import ModelRef
 
+#: Seconds of loading after which a person is told what is waited for.
+_LONG = 10.0
 _CLASSES: dict[str, type[LoadedPlugin]] = {"vendor": LoadedVendor, "backend": LoadedBackend}
 
 
@@ -145,7 +149,8 @@ class PluginManager:
             except Exception as error:
                 raise FaultyPluginError(f"it cannot be mounted: {reason_of(error)}", rule="command-app") from error
 
-        return self.guard.run(record, LOAD, load)
+        with self._noted(record):
+            return self.guard.run(record, LOAD, load)
 
     def choose(self, kind: str, name: str) -> PluginRecord:
         """The usable plugin of a kind with a name; nothing is loaded.
@@ -173,9 +178,28 @@ class PluginManager:
             failure = self.registry.failures.of(record)
             if failure is not None and failure.fatal and not self._in_child:
                 raise describe(record, failure)
-            plugins = self.guard.run(record, LOAD, lambda: register(record))
+            with self._noted(record):
+                plugins = self.guard.run(record, LOAD, lambda: register(record))
             self._loaded[record.key] = _CLASSES[record.kind](record, plugins, self.guard)
         return self._loaded[record.key]
+
+    @contextmanager
+    def _noted(self, record: PluginRecord) -> Iterator[None]:
+        """While a plugin is loaded for the first time as it is: what is left should it end this process, or hang."""
+        failures, loaded = self.registry.failures, False
+        if self._in_child or not failures.begins(record):
+            yield
+            return
+        hint = f"Ctrl-C ends it; `rbee plugins check {record.name}` tries it in a process of its own."
+        slow = Timer(_LONG, self.on_problem, [f"{record.title} takes long to load. {hint}"])
+        slow.daemon = True
+        slow.start()
+        try:
+            yield
+            loaded = True
+        finally:
+            slow.cancel()
+            failures.ended(record, loaded=loaded)
 
 
 def _conflict(what: str, name: str, rivals: list[PluginRecord]) -> RbeeError:

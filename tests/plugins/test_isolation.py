@@ -12,6 +12,7 @@ import pytest
 
 from rbee_core.testing.cli import RbeeHome
 from rbee_core.testing.dists import VENDOR, PluginFolder
+from rbee_core.testing.drive_worker import wait_until
 
 Rows = Callable[..., dict[str, Any]]
 
@@ -183,3 +184,43 @@ def test_ctrl_c_in_plugin_code_is_the_persons_and_stops_rbee(
     process.communicate(timeout=60)
     assert process.returncode == 130
     assert rows()["slow"]["status"] == "active"
+
+
+def test_a_plugin_that_ends_rbee_is_known_by_the_next_command(rbee: RbeeHome, folder: PluginFolder, rows: Rows) -> None:
+    module = folder.add("vendor", "quits", "import os\nos._exit(0)")
+    assert rbee("models", "resolve", "quits:x").stdout == ""  # nobody is left to tell
+    row = rows()["quits"]
+    assert (row["status"], row["reason"]) == ("error", "rbee ended while it was being loaded")
+    again = rbee("models", "resolve", "quits:x", "--json")
+    assert (again.returncode, again.stdout) == (1, "")
+    error = json.loads(again.stderr)["error"]
+    assert error["code"] == "PLUGIN_ERROR"
+    assert "rbee plugins check quits" in error["hint"]
+    module.write_text(VENDOR)
+    assert rows()["quits"]["status"] == "active"
+    assert rbee("models", "resolve", "quits:x").returncode == 0
+
+
+def test_rbee_killed_while_a_plugin_hangs(rbee: RbeeHome, folder: PluginFolder, rows: Rows) -> None:
+    hang = "import pathlib, threading\npathlib.Path('{marker}').touch()\nthreading.Event().wait()"
+    folder.add("vendor", "stuck", hang)
+    process = rbee.start("models", "resolve", "stuck:x")
+    wait_until(folder.marker.exists)
+    assert rows()["stuck"]["status"] == "active"  # it may yet be loaded
+    process.kill()
+    process.communicate()
+    assert rows()["stuck"]["reason"] == "rbee ended while it was being loaded"
+    check = rbee("plugins", "check", "stuck", "--timeout", "1")
+    assert check.returncode == 1
+    assert "took longer than 1 s" in rows()["stuck"]["reason"]
+
+
+def test_what_interrupted_a_load_is_not_the_plugins_failure(rbee: RbeeHome, folder: PluginFolder, rows: Rows) -> None:
+    hang = "import pathlib, threading\npathlib.Path('{marker}').touch()\nthreading.Event().wait()"
+    folder.add("vendor", "stuck", hang)
+    process = rbee.start("models", "resolve", "stuck:x")
+    wait_until(folder.marker.exists)
+    process.send_signal(signal.SIGINT)
+    process.communicate(timeout=30)
+    assert process.returncode == 130
+    assert rows()["stuck"]["status"] == "active"
