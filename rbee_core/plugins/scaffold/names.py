@@ -81,10 +81,11 @@ def resembles(naming: Naming) -> str:
 
 def _check_spelling(kind: str, name: str) -> None:
     short = re.fullmatch(r"rbee[-_](?:(vendor|backend|worker|command)[-_])?(.*)", name, re.IGNORECASE | re.DOTALL)
-    if short and _GRAMMAR.fullmatch(short[2]):
+    if short:
+        mended = f"Say the short form: rbee plugins new {(short[1] or kind).lower()} {short[2]}"
         raise UsageError(
-            f"{name!r} begins as the distribution will: 'rbee-{kind}-' is put before the name by itself.",
-            f"Say the short form: rbee plugins new {(short[1] or kind).lower()} {short[2]}",
+            f"{name[:60]!a} begins as the distribution will: 'rbee-{kind}-' is put before the name by itself.",
+            mended if _GRAMMAR.fullmatch(short[2]) else _RULE,
         )
     if len(name) > LONGEST:
         raise UsageError(f"{name[:60]!a} has {len(name)} characters; a name has at most {LONGEST}.", _RULE)
@@ -118,7 +119,7 @@ def _check_ours(naming: Naming, commands: Collection[str]) -> None:
         owner = f"rbee-{name}"
     if owner is not None:
         raise UsageError(
-            f"'{name}' is {MEANS[kind]} of {owner}, which is first-party: two would be a conflict.",
+            f"The {kind} '{name}' comes with {owner}, which is first-party: two would be a conflict.",
             f"{_OTHER} Where rivals are meant, `rbee plugins prefer {name} DIST` chooses; name it by what differs.",
         )
     if naming.dist in FIRST_PARTY | _LIBRARIES:
