@@ -28,7 +28,7 @@ import pytest
 
 from ..errors import RbeeError
 from ..names import check_names
-from .faults import Fault, FaultProxy
+from .faults import ON_THE_WAY, Fault, FaultProxy
 from .hostile import NAMES
 from .plugin_contract import PluginContract, honest, loaded
 from .plugin_process import Answer, PluginProcess
@@ -45,8 +45,6 @@ OTHERS = (
     *("s3://probe/m.gguf", "oci://probe.invalid/rbee:probe", "oci://bucket@namespace/m.gguf", "demo:probe"),
     *("docker://probe.invalid/rbee:probe", "nobodys:probe"),
 )
-#: Bytes that left the proxy and may not be noted yet as arrived: in buffers, or since the last note.
-_ON_THE_WAY = 1 << 19
 
 
 @dataclass(frozen=True, slots=True)
@@ -213,7 +211,7 @@ class VendorContract(PluginContract):
             size = max(path.stat().st_size for path in (process.folder / "first").rglob("*") if path.is_file())
             proxy.set(Fault("slow", times=None, rate=1e6))
             process.start("download", connections=4, **question)
-            came = process.until(lambda: proxy.bytes_sent - before - _ON_THE_WAY > 0.6 * size)
+            came = process.until(lambda: proxy.bytes_sent - before - ON_THE_WAY > 0.6 * size)
             assert came, f"it ended before it was interrupted; is the model smaller than 12 MiB? {size} bytes"
             process.kill()
             proxy.set(None)

@@ -11,12 +11,12 @@ A vendor's tests subclass `FaultMatrix` and give it one fixture:
 from typing import TYPE_CHECKING
 
 from .faults import FAULTS, Fault
-from .proxy import FaultProxy, Passed
+from .proxy import ON_THE_WAY, FaultProxy, Passed
 
 if TYPE_CHECKING:
     from .matrix import FaultMatrix, Upstream
 
-__all__ = ["FAULTS", "Fault", "FaultMatrix", "FaultProxy", "Passed", "Upstream"]
+__all__ = ["FAULTS", "ON_THE_WAY", "Fault", "FaultMatrix", "FaultProxy", "Passed", "Upstream"]
 
 
 def __getattr__(name: str) -> object:

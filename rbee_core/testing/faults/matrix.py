@@ -17,11 +17,7 @@ from ..cli import RbeeHome
 from ..drive import drive
 from ..quick import quick_rbee
 from .faults import FAULTS, OK, Fault
-from .proxy import FaultProxy
-
-#: Bytes that left the proxy and are not noted yet as arrived: in buffers, or since the last note. A constant, so it
-#: matters for a small file only.
-_ON_THE_WAY = 1 << 19
+from .proxy import ON_THE_WAY, FaultProxy
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,7 +109,7 @@ class FaultMatrix:
         assert hashlib.sha256(found[-1]).hexdigest() == upstream.sha256
         assert found == [found[-1][start : start + length] for start, length in parts]
         # What lies in the buffers of a connection that is given up counts as sent.
-        assert proxy.bytes_sent < sum(len(part) for part in found) + 3 * _ON_THE_WAY
+        assert proxy.bytes_sent < sum(len(part) for part in found) + 2 * ON_THE_WAY
         for passed in proxy.requests:
             assert not (passed.elsewhere and {"authorization", "cookie"} & set(passed.headers))
 
@@ -125,7 +121,7 @@ class FaultMatrix:
         arguments = ("models", "download", upstream.ref(proxy.url), "--connections", "4", *upstream.arguments)
         process = rbee.start(*arguments, env=upstream.env(proxy.url))
         deadline = time.monotonic() + 60
-        while not proxy.fetched or proxy.bytes_sent - _ON_THE_WAY < 0.6 * proxy.fetched[0].size:
+        while not proxy.fetched or proxy.bytes_sent - ON_THE_WAY < 0.6 * proxy.fetched[0].size:
             assert process.poll() is None, process.communicate()
             assert time.monotonic() < deadline
             time.sleep(0.01)
