@@ -39,7 +39,7 @@ def receive_ranged(source: Source, dest: Path, tally: Tally) -> DownloadedFile:
         if hashes is None:
             if changed:
                 raise changing(source)
-            changed = True
+            changed, source = True, source.renewed()
             why = f"{source.name} changed on the way; fetching it anew."
         elif not kept:
             raise mismatch(source, hashes)

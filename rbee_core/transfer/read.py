@@ -112,6 +112,7 @@ class _Reading:
                 f"{self._source.name} changes while it is read.",
                 "Somebody may be uploading it: try again later.",
             )
+        self._source = self._source.renewed()
 
 
 def _pieces(opened: Callable[[], Iterable[Piece]]) -> Iterator[bytes]:

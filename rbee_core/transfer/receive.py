@@ -103,7 +103,7 @@ def _fill(part: Part, tally: Tally) -> None:
             if changed:
                 part.discard()
                 raise changing(source) from None
-            changed = True
+            changed, part.source = True, source.renewed()
         except RestartNeeded:
             if part.offset:
                 part.restart()

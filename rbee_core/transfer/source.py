@@ -51,6 +51,9 @@ class Source:
     one is never continued by a later run. ``digest`` is checked, over ``digest_prefix`` followed by the content: a
     git blob's id, for one, is the sha1 over ``blob <size>\\0`` and the content. ``part_digests`` are the digests of
     spans that do not overlap; of a broken file only the spans that are wrong are fetched again.
+
+    ``renew()`` is the same file as it is now. A source that noticed a change goes on to raise `ContentChangedError`, as
+    some of its threads may not have heard of it; what is fetched anew is asked of the renewed one.
     """
 
     name: str
@@ -61,3 +64,8 @@ class Source:
     digest_prefix: bytes = b""
     open_range: Callable[[int, int], Iterator[Piece]] | None = None
     part_digests: tuple[PartDigest, ...] = ()
+    renew: Callable[[], Source] | None = None
+
+    def renewed(self) -> Source:
+        """The source to ask after a change."""
+        return self if self.renew is None else self.renew()

@@ -7,6 +7,7 @@ import random
 import tempfile
 import threading
 from collections.abc import Iterator
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -45,10 +46,20 @@ class Wild:
         self.asked = 0
         self.version = 0
 
-    def open_at(self, offset: int) -> Iterator[bytes]:
-        return self.open_range(offset, SIZE)
+    def source(self, digest: Digest | None, identity: str) -> Source:
+        """The file, all of which is of the version that is met first, as its ETag would tell."""
+        expected: list[int] = []
 
-    def open_range(self, start: int, end: int) -> Iterator[bytes]:
+        def open_range(start: int, end: int) -> Iterator[bytes]:
+            return self._give(start, end, expected)
+
+        def open_at(offset: int) -> Iterator[bytes]:
+            return open_range(offset, SIZE)
+
+        renew = partial(self.source, digest, identity)
+        return Source("m", open_at, SIZE, digest, identity, open_range=open_range, renew=renew)
+
+    def _give(self, start: int, end: int, expected: list[int]) -> Iterator[bytes]:
         with self._lock:
             self.asked += 1
             wild = self.asked <= self._calm and self._chance.random() < self._trouble
@@ -56,9 +67,12 @@ class Wild:
             stop = start + self._chance.randint(0, end - start) if wild else end
             if kind == "changed":
                 self.version = (self.version + 1) % len(VERSIONS)
+            expected[:] = expected or [self.version]
+            if expected != [self.version]:
+                raise ContentChangedError
             data = VERSIONS[self.version]
-        if kind in ("ignored", "changed"):
-            raise RestartNeeded if kind == "ignored" else ContentChangedError
+        if kind == "ignored":
+            raise RestartNeeded
         for begin in range(start, stop, 700):
             piece = data[begin : min(begin + 700, stop)]
             yield bytes(len(piece)) if kind == "wrong" else piece
@@ -103,7 +117,7 @@ def test_the_promised_bytes_or_an_error(
             digest = Digest(f"sha256:{hashlib.sha256(VERSIONS[0]).hexdigest()}") if digested else None
             # Without a digest, what an earlier run kept is as good as the identity it goes by.
             identity = "same" if digested else f"run {run}"
-            source = Source("m", wild.open_at, SIZE, digest, identity, open_range=wild.open_range)
+            source = wild.source(digest, identity)
             job = Job(options=JobOptions(connections=connections, stall_timeout=5))
             tally = Tally(job, SIZE)
             try:

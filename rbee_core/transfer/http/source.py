@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 import threading
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from ...contracts.common import Digest
 from ...errors import ErrorCode, RbeeError
@@ -44,9 +44,14 @@ def http_source(
     :param expect: the version that `HttpClient.probe` told (``validator``): the first answer is held against it, too.
     :param refused: words for an answer of 400 or more.
     """
+    facts = (digest, identity, digest_prefix)
     remote = _Remote(name, url, client, headers or {}, size, None if digest else expect, digest is not None, refused)
-    ranges = remote.open_range if size is not None else None
-    return Source(name, remote.open_at, size, digest, identity, digest_prefix, ranges, part_digests)
+
+    def made(remote: _Remote) -> Source:
+        ranges = remote.open_range if size is not None else None
+        return Source(name, remote.open_at, size, *facts, ranges, part_digests, renew=lambda: made(remote.renewed()))
+
+    return made(remote)
 
 
 @dataclass
@@ -152,8 +157,11 @@ class _Remote:
             if not self.expected:
                 self.expected = seen
             if self.expected != seen:
-                self.expected = seen
                 raise ContentChangedError
+
+    def renewed(self) -> _Remote:
+        """The file as it is now: of whatever version the next answer is."""
+        return replace(self, expected=None, direct=None, lock=threading.Lock())
 
 
 class Range:
