@@ -5,6 +5,7 @@ from __future__ import annotations
 import inspect
 from collections.abc import Iterator
 from difflib import get_close_matches
+from functools import cache
 from typing import Any
 
 import pluggy
@@ -35,6 +36,7 @@ def hook_problems(kind: str, plugin: Any) -> list[PluginProblem]:
     return sorted(problems, key=lambda problem: order.index(problem.rule) if problem.fatal else len(order))
 
 
+@cache
 def specified() -> dict[str, list[str]]:
     """Each hook that there is, with the arguments it is offered."""
     mark = f"{hookspecs.hookspec.project_name}_spec"
